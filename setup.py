@@ -1,0 +1,68 @@
+"""The extensions: one per ``.pyx``. Everything else is in ``pyproject.toml``.
+
+Environment switches, for developers:
+
+``JUMPTABLE_DEBUG=1``       no optimisation, C assertions on
+``JUMPTABLE_SANITIZE=...``  passed to ``-fsanitize=``: ``address``, ``thread``, ``undefined``
+``JUMPTABLE_WERROR=1``      C warnings are errors (what CI uses)
+"""
+
+import os
+import sys
+from pathlib import Path
+
+from Cython.Build import cythonize
+from Cython.Tempita import Template
+from setuptools import Extension, setup
+
+SOURCES = Path("src")
+GENERATED = Path("build/generated")
+
+if sys.platform == "win32":
+    compile_args, link_args = ["/std:c11", "/O2"], []
+else:
+    compile_args, link_args = ["-std=c11", "-O3", "-fvisibility=hidden", "-g0"], []
+    if os.environ.get("JUMPTABLE_DEBUG"):
+        compile_args += ["-O0", "-g", "-UNDEBUG"]
+    if sanitizer := os.environ.get("JUMPTABLE_SANITIZE"):
+        compile_args += [f"-fsanitize={sanitizer}", "-fno-omit-frame-pointer", "-g"]
+        link_args += [f"-fsanitize={sanitizer}"]
+    if os.environ.get("JUMPTABLE_WERROR"):
+        compile_args += ["-Wall", "-Wextra", "-Werror", "-Wno-unused-parameter"]
+
+
+def render(template: Path) -> None:
+    """Write ``build/generated/NAME`` from ``NAME.in``; untouched when it would not change."""
+    target = GENERATED / template.stem
+    text = Template.from_filename(str(template), encoding="utf-8").substitute()
+    if not target.exists() or target.read_text("utf-8") != text:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, "utf-8")
+
+
+for template in SOURCES.rglob("*.h.in"):
+    render(template)
+
+extensions = [
+    Extension(
+        ".".join(source.relative_to(SOURCES).with_suffix("").parts),
+        [str(source)],
+        include_dirs=[str(source.parent), str(GENERATED)],
+        depends=[str(header) for header in [*source.parent.glob("*.h"), *GENERATED.glob("*.h")]],
+        extra_compile_args=compile_args,
+        extra_link_args=link_args,
+    )
+    for source in sorted(SOURCES.rglob("*.pyx"))
+]
+
+setup(
+    ext_modules=cythonize(
+        extensions,
+        build_dir="build/cython",
+        compiler_directives={
+            "language_level": "3",
+            "embedsignature": False,
+            "freethreading_compatible": True,
+        },
+    )
+)

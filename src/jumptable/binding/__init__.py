@@ -1,0 +1,1 @@
+"""From a symbol to a callable: signatures, trampolines, variables."""

@@ -1,0 +1,1 @@
+"""Open once: targets, file checks, the platform loader."""

@@ -1,0 +1,1 @@
+"""What a call costs: timing loops and the cost ladder."""
