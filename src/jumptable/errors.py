@@ -48,6 +48,9 @@ class PluginFileNotFoundError(PluginNotFoundError, FileNotFoundError):
         self.errno = errno.ENOENT
         self.filename = target
 
+    def __str__(self) -> str:
+        return str(self.args[0])  # OSError's own would build "[Errno 2] ..." from the fields
+
 
 class PluginModuleNotFoundError(PluginNotFoundError, ModuleNotFoundError):
     """The form of `PluginNotFoundError` for a module name; ``.name`` is set."""
