@@ -8,11 +8,11 @@ Environment switches, for developers:
 """
 
 import os
+import runpy
 import sys
 from pathlib import Path
 
 from Cython.Build import cythonize
-from Cython.Tempita import Template
 from setuptools import Extension, setup
 
 SOURCES = Path("src")
@@ -31,17 +31,15 @@ else:
         compile_args += ["-Wall", "-Wextra", "-Werror", "-Wno-unused-parameter"]
 
 
-def render(template: Path) -> None:
-    """Write ``build/generated/NAME`` from ``NAME.in``; untouched when it would not change."""
-    target = GENERATED / template.stem
-    text = Template.from_filename(str(template), encoding="utf-8").substitute()
+def generate(name: str, text: str) -> None:
+    """Write ``build/generated/NAME``; left untouched when that would not change it."""
+    target = GENERATED / name
     if not target.exists() or target.read_text("utf-8") != text:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, "utf-8")
 
 
-for template in SOURCES.rglob("*.h.in"):
-    render(template)
+generate("trampolines.h", runpy.run_path("generate/trampolines.py")["header"]())
 
 extensions = [
     Extension(

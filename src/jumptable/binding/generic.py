@@ -1,0 +1,48 @@
+"""Calls that no trampoline can make: libffi, by way of ctypes.
+
+Used for signatures beyond six integer and eight floating-point arguments, and for all but the
+shortest on platforms whose registers `words.h` does not know. The arguments were converted and
+checked before, so ctypes only passes exact numbers on.
+"""
+
+from __future__ import annotations
+
+import ctypes
+
+from .signatures import CType, Signature
+
+__all__ = ["ctypes_function"]
+
+INTEGERS: dict[tuple[str, int], type[ctypes._SimpleCData[int]]] = {
+    ("signed", 1): ctypes.c_int8,
+    ("signed", 2): ctypes.c_int16,
+    ("signed", 4): ctypes.c_int32,
+    ("signed", 8): ctypes.c_int64,
+    ("unsigned", 1): ctypes.c_uint8,
+    ("unsigned", 2): ctypes.c_uint16,
+    ("unsigned", 4): ctypes.c_uint32,
+    ("unsigned", 8): ctypes.c_uint64,
+}
+
+
+def ctypes_function(signature: Signature, address: int) -> object:
+    """A ctypes function that takes and gives numbers and addresses as ints; objects only back.
+
+    Without ``nogil`` the GIL is held and Python exceptions set by the callee are raised.
+    """
+    prototype = ctypes.CFUNCTYPE if signature.nogil else ctypes.PYFUNCTYPE
+    hidden = [ctypes.c_int] * signature.hidden
+    result = ctypes.py_object if signature.result.kind == "object" else _plain(signature.result)
+    return prototype(result, *map(_plain, signature.params), *hidden)(address)
+
+
+def _plain(ctype: CType) -> type[ctypes._SimpleCData[object]] | None:
+    if ctype.kind == "void":
+        return None
+    if ctype.kind == "bool":
+        return ctypes.c_bool
+    if ctype.kind == "float":
+        return ctypes.c_float
+    if ctype.kind == "double":
+        return ctypes.c_double
+    return INTEGERS.get((ctype.kind, ctype.size), ctypes.c_void_p)

@@ -1,0 +1,457 @@
+/* What a trampoline needs to know, and the conversions that every trampoline shares.
+ *
+ * Invariants
+ * - A jt_plan is written once, before the first function that uses it exists, and never changes.
+ *   Any number of threads read it without a lock.
+ * - A jt_native lives inside its Symbol, which is the function's __self__: the interpreter keeps
+ *   it alive for the duration of a call, so trampolines take no reference.
+ * - Arguments are borrowed from the caller's stack for the whole call. A `const char *` points
+ *   into the str or bytes object itself; a buffer stays exported until the result is converted.
+ * - Conversions may run Python code (__index__, __float__, __buffer__): nothing of the call is
+ *   shared with another call, so re-entry and other threads see nothing half done.
+ */
+#ifndef JUMPTABLE_NATIVE_H
+#define JUMPTABLE_NATIVE_H
+
+#include <Python.h>
+#if PY_VERSION_HEX < 0x030B0000
+#include <longintrepr.h>
+#endif
+#include <limits.h>
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+/* Where integers and floating-point numbers travel in registers of their own, a word per argument
+ * and one prototype per pair of counts reach every function. On Windows x64 an argument's position
+ * decides, so only the exact prototypes of the generated trampolines hold there. Elsewhere every
+ * call goes through libffi. */
+#if (defined(__x86_64__) && !defined(_WIN32) && !defined(__ILP32__)) || \
+    (defined(__aarch64__) && !defined(_WIN32) && !defined(__AARCH64EB__))
+#define JT_WORD_CALLS 1
+#define JT_EXACT_CALLS 1
+#elif defined(_WIN64) && defined(_M_X64)
+#define JT_WORD_CALLS 0
+#define JT_EXACT_CALLS 1
+#else
+#define JT_WORD_CALLS 0
+#define JT_EXACT_CALLS 0
+#endif
+
+#define JT_INT_WORDS 6
+#define JT_FLOAT_WORDS 8
+
+typedef enum {
+    JT_VOID,
+    JT_BOOL,
+    JT_SIGNED,
+    JT_UNSIGNED,
+    JT_FLOAT,
+    JT_DOUBLE,
+    JT_STRING,  /* const char * */
+    JT_ADDRESS, /* void * */
+    JT_BUFFER,  /* T * */
+    JT_OBJECT,  /* PyObject * */
+    JT_CHAR,    /* only as the item of a buffer: char, whose sign no exporter agrees on */
+    JT_ZERO     /* an int that is always 0 and that Python does not pass: Cython's skip_dispatch */
+} jt_kind;
+
+typedef struct {
+    const char *ctype; /* as the user reads it; owned by the plan's Python strings */
+    uint8_t kind;      /* jt_kind */
+    uint8_t size;      /* bytes of the value */
+    uint8_t item;      /* jt_kind of what a JT_BUFFER points at */
+    uint8_t item_size; /* bytes of one item */
+    uint8_t constant;  /* the callee only reads through the pointer */
+    uint8_t shift;     /* 64 less the value's bits: what to discard of a returned register */
+    int64_t low;       /* of integers: the least value ... */
+    uint64_t span;     /* ... and how far the greatest int64_t that fits lies above it */
+} jt_type;
+
+typedef struct {
+    jt_type result;
+    Py_ssize_t count;   /* arguments in C */
+    Py_ssize_t visible; /* arguments in Python: all but JT_ZERO, which come last */
+    PyCFunction trampoline;
+    int flags;         /* METH_O or METH_FASTCALL, as the trampoline takes its arguments */
+    uint8_t nogil;
+    uint8_t checked;    /* the callee may set a Python exception */
+    uint8_t variable;   /* no function: the type of a variable, as the only parameter */
+    jt_type params[1]; /* in fact `count` of them */
+} jt_plan;
+
+typedef struct {
+    PyMethodDef method;
+    void (*address)(void);
+    const jt_plan *plan;
+    PyObject *generic; /* a ctypes function, for calls beyond registers; owned by the Symbol */
+} jt_native;
+
+/* The head of Symbol, asserted against Cython's layout when the module is imported. */
+typedef struct {
+    PyObject_HEAD
+    jt_native native;
+} jt_symbol;
+
+#define JT_NATIVE(self) (&((jt_symbol *)(self))->native)
+
+typedef union {
+    int64_t i;
+    uint64_t u;
+    void *p;
+    double d;
+    float f;
+} jt_word;
+
+typedef struct {
+    Py_buffer *views;
+    Py_ssize_t held;
+} jt_views;
+
+#if defined(__GNUC__)
+#define JT_COLD __attribute__((noinline, cold))
+#define JT_LIKELY(condition) __builtin_expect(!!(condition), 1)
+#else
+#define JT_COLD
+#define JT_LIKELY(condition) (condition)
+#endif
+
+/* ---- errors ------------------------------------------------------------------------------ */
+
+/* The Python type that a C type is written with. */
+static const char *jt_expected(const jt_type *type) {
+    switch (type->kind) {
+    case JT_BOOL: return "bool";
+    case JT_SIGNED:
+    case JT_UNSIGNED: return "int";
+    case JT_FLOAT:
+    case JT_DOUBLE: return "float";
+    case JT_STRING: return "str, bytes or None";
+    case JT_ADDRESS: return "a buffer, an int address or None";
+    default: return "a buffer";
+    }
+}
+
+/* Where a conversion failed: "scale() argument 2" or "abi_version.value". */
+static JT_COLD PyObject *jt_place(const jt_native *native, Py_ssize_t index) {
+    if (native->plan->variable)
+        return PyUnicode_FromFormat("%s.value", native->method.ml_name);
+    return PyUnicode_FromFormat("%s() argument %zd", native->method.ml_name, index + 1);
+}
+
+static JT_COLD int jt_wrong_type(const jt_native *native, Py_ssize_t index, PyObject *value) {
+    const jt_type *type = &native->plan->params[index];
+    PyObject *place = jt_place(native, index);
+    if (place != NULL)
+        PyErr_Format(PyExc_TypeError, "%U: expected %s for '%s', got %.100s", place,
+                     jt_expected(type), type->ctype, Py_TYPE(value)->tp_name);
+    Py_XDECREF(place);
+    return -1;
+}
+
+static JT_COLD int jt_wrong_buffer(const jt_native *native, Py_ssize_t index, PyObject *value,
+                                   const char *found) {
+    const jt_type *type = &native->plan->params[index];
+    PyErr_Format(PyExc_TypeError,
+                 "%s() argument %zd: expected a C-contiguous%s buffer for '%s', got a %s %.100s",
+                 native->method.ml_name, index + 1, type->constant ? "" : ", writable", type->ctype,
+                 found, Py_TYPE(value)->tp_name);
+    return -1;
+}
+
+/* A long int is not printed: its digits could be millions. */
+static JT_COLD int jt_out_of_range(const jt_native *native, Py_ssize_t index, PyObject *value) {
+    const jt_type *type = &native->plan->params[index];
+    int overflow = 0;
+    PyErr_Clear();
+    if (PyLong_Check(value))
+        (void)PyLong_AsLongLongAndOverflow(value, &overflow);
+    PyObject *place = jt_place(native, index);
+    PyObject *shown = overflow == 0  ? PyObject_Repr(value)
+                      : overflow > 0 ? PyUnicode_FromString("a huge int")
+                                     : PyUnicode_FromString("a huge negative int");
+    if (place != NULL && shown != NULL)
+        PyErr_Format(PyExc_OverflowError, "%U: %U is out of range for '%s'", place, shown,
+                     type->ctype);
+    Py_XDECREF(place);
+    Py_XDECREF(shown);
+    return -1;
+}
+
+/* ---- numbers ----------------------------------------------------------------------------- */
+
+/* Ints of one digit, without a call. Anything else: 0. */
+static inline int jt_small_int(PyObject *value, int64_t *out) {
+    if (!PyLong_CheckExact(value))
+        return 0;
+#if PY_VERSION_HEX >= 0x030C0000
+    if (!PyUnstable_Long_IsCompact((PyLongObject *)value))
+        return 0;
+    *out = (int64_t)PyUnstable_Long_CompactValue((PyLongObject *)value);
+#else
+    Py_ssize_t size = Py_SIZE(value);
+    if (size < -1 || size > 1)
+        return 0;
+    *out = size == 0 ? 0 : (int64_t)size * (int64_t)((PyLongObject *)value)->ob_digit[0];
+#endif
+    return 1;
+}
+
+static JT_COLD int jt_int_slow(const jt_native *native, Py_ssize_t index, PyObject *value,
+                               int64_t *out) {
+    const jt_type *type = &native->plan->params[index];
+    if (!PyIndex_Check(value))
+        return jt_wrong_type(native, index, value);
+    PyObject *number = PyNumber_Index(value);
+    if (number == NULL)
+        return -1;
+    int overflow = 0, status = 0;
+    int64_t small = PyLong_AsLongLongAndOverflow(number, &overflow);
+    if (overflow == 0 && (uint64_t)small - (uint64_t)type->low <= type->span) {
+        *out = small;
+    } else if (overflow > 0 && type->kind == JT_UNSIGNED && type->size == 8) {
+        uint64_t large = PyLong_AsUnsignedLongLong(number);
+        if (large == UINT64_MAX && PyErr_Occurred())
+            status = jt_out_of_range(native, index, number);
+        *out = (int64_t)large;
+    } else {
+        status = jt_out_of_range(native, index, number);
+    }
+    Py_DECREF(number);
+    return status;
+}
+
+/* An integer of any width, as the 64 bits of its register. */
+static inline int jt_int(const jt_native *native, Py_ssize_t index, PyObject *value, int64_t *out) {
+    const jt_type *type = &native->plan->params[index];
+    int64_t small;
+    if (JT_LIKELY(jt_small_int(value, &small)) &&
+        JT_LIKELY((uint64_t)small - (uint64_t)type->low <= type->span)) {
+        *out = small;
+        return 0;
+    }
+    return jt_int_slow(native, index, value, out);
+}
+
+static JT_COLD int jt_double_slow(const jt_native *native, Py_ssize_t index, PyObject *value,
+                                  double *out) {
+    PyNumberMethods *number = Py_TYPE(value)->tp_as_number;
+    int is_int = PyLong_Check(value);
+    if (!PyFloat_Check(value) && !is_int &&
+        (number == NULL || (number->nb_float == NULL && number->nb_index == NULL)))
+        return jt_wrong_type(native, index, value);
+    double result = PyFloat_AsDouble(value);
+    if (result == -1.0 && PyErr_Occurred()) {
+        if (is_int && PyErr_ExceptionMatches(PyExc_OverflowError))
+            return jt_out_of_range(native, index, value);
+        return -1;
+    }
+    *out = result;
+    return 0;
+}
+
+static inline int jt_double(const jt_native *native, Py_ssize_t index, PyObject *value,
+                            double *out) {
+    if (JT_LIKELY(PyFloat_CheckExact(value))) {
+        *out = PyFloat_AS_DOUBLE(value);
+        return 0;
+    }
+    return jt_double_slow(native, index, value, out);
+}
+
+static int jt_float(const jt_native *native, Py_ssize_t index, PyObject *value, float *out) {
+    double wide;
+    if (jt_double(native, index, value, &wide) < 0)
+        return -1;
+    float narrow = (float)wide;
+    if (isinf(narrow) && !isinf(wide))
+        return jt_out_of_range(native, index, value);
+    *out = narrow;
+    return 0;
+}
+
+static int jt_bool(const jt_native *native, Py_ssize_t index, PyObject *value, int64_t *out) {
+    if (value == Py_True || value == Py_False) {
+        *out = value == Py_True;
+        return 0;
+    }
+    return jt_int(native, index, value, out);
+}
+
+/* ---- strings, buffers, addresses --------------------------------------------------------- */
+
+static int jt_string(const jt_native *native, Py_ssize_t index, PyObject *value, void **out) {
+    const char *text;
+    Py_ssize_t length;
+    if (value == Py_None) {
+        *out = NULL;
+        return 0;
+    }
+    if (PyUnicode_Check(value)) {
+        text = PyUnicode_AsUTF8AndSize(value, &length);
+        if (text == NULL)
+            return -1;
+    } else if (PyBytes_Check(value)) {
+        text = PyBytes_AS_STRING(value);
+        length = PyBytes_GET_SIZE(value);
+    } else {
+        return jt_wrong_type(native, index, value);
+    }
+    const char *nul = memchr(text, 0, (size_t)length);
+    if (nul != NULL) {
+        PyErr_Format(PyExc_ValueError,
+                     "%s() argument %zd: NUL at byte %zd of the %.100s; C would end '%s' there",
+                     native->method.ml_name, index + 1, (Py_ssize_t)(nul - text),
+                     Py_TYPE(value)->tp_name, native->plan->params[index].ctype);
+        return -1;
+    }
+    *out = (void *)text;
+    return 0;
+}
+
+/* Does an item of this struct-module format, this many bytes long, hold the item type? */
+static int jt_same_item(const jt_type *type, const char *format, Py_ssize_t size) {
+    if (size != type->item_size)
+        return 0;
+    if (format == NULL)
+        format = "B";
+#if PY_BIG_ENDIAN
+    const char *other = "<";
+    const char *same = "@=>!";
+#else
+    const char *other = ">!";
+    const char *same = "@=<";
+#endif
+    if (format[0] && (strchr(same, format[0]) || (size == 1 && strchr(other, format[0]))))
+        format++;
+    if (format[0] == '\0' || format[1] != '\0')
+        return 0;
+    switch (type->item) {
+    case JT_BOOL: return format[0] == '?';
+    case JT_SIGNED: return strchr("bhilqn", format[0]) != NULL;
+    case JT_UNSIGNED: return strchr("BHILQN", format[0]) != NULL;
+    case JT_FLOAT:
+    case JT_DOUBLE: return strchr("fd", format[0]) != NULL;
+    case JT_CHAR: return strchr("cbB", format[0]) != NULL;
+    default: return 1;
+    }
+}
+
+static int jt_buffer(const jt_native *native, Py_ssize_t index, PyObject *value, void **out,
+                     jt_views *held) {
+    const jt_type *type = &native->plan->params[index];
+    Py_buffer *view = &held->views[held->held];
+    if (!PyObject_CheckBuffer(value))
+        return jt_wrong_type(native, index, value);
+    /* Everything is asked for, and checked here, so that the error can say what is wrong. */
+    if (PyObject_GetBuffer(value, view, PyBUF_FULL_RO) < 0)
+        return -1;
+    held->held++;
+    if (view->readonly && !type->constant)
+        return jt_wrong_buffer(native, index, value, "read-only");
+    if (!PyBuffer_IsContiguous(view, 'C'))
+        return jt_wrong_buffer(native, index, value, "non-contiguous");
+    if (type->kind == JT_BUFFER && !jt_same_item(type, view->format, view->itemsize)) {
+        PyErr_Format(PyExc_TypeError,
+                     "%s() argument %zd: expected a buffer of that type for '%s', got %.100s with "
+                     "items of format '%.20s' (%zd bytes each)",
+                     native->method.ml_name, index + 1, type->ctype, Py_TYPE(value)->tp_name,
+                     view->format ? view->format : "B", view->itemsize);
+        return -1;
+    }
+    *out = view->buf;
+    return 0;
+}
+
+static int jt_address(const jt_native *native, Py_ssize_t index, PyObject *value, void **out,
+                      jt_views *held) {
+    if (value == Py_None) {
+        *out = NULL;
+        return 0;
+    }
+    /* Before the buffer protocol: an integer scalar of NumPy is a buffer too, of its own bytes. */
+    if (PyLong_Check(value)) {
+        int64_t address;
+        if (jt_int(native, index, value, &address) < 0)
+            return -1;
+        *out = (void *)(uintptr_t)address;
+        return 0;
+    }
+    return jt_buffer(native, index, value, out, held);
+}
+
+/* ---- any argument, any result ------------------------------------------------------------ */
+
+static int jt_convert(const jt_native *native, Py_ssize_t index, PyObject *value, jt_word *out,
+                      jt_views *held) {
+    out->u = 0;
+    switch (native->plan->params[index].kind) {
+    case JT_BOOL: return jt_bool(native, index, value, &out->i);
+    case JT_SIGNED:
+    case JT_UNSIGNED: return jt_int(native, index, value, &out->i);
+    case JT_FLOAT: return jt_float(native, index, value, &out->f);
+    case JT_DOUBLE: return jt_double(native, index, value, &out->d);
+    case JT_STRING: return jt_string(native, index, value, &out->p);
+    case JT_ADDRESS: return jt_address(native, index, value, &out->p, held);
+    case JT_BUFFER: return jt_buffer(native, index, value, &out->p, held);
+    default: out->p = value; return 0;
+    }
+}
+
+static void jt_release(jt_views *held) {
+    while (held->held > 0)
+        PyBuffer_Release(&held->views[--held->held]);
+}
+
+static inline PyObject *jt_from_signed(const jt_native *native, int64_t word) {
+    int shift = native->plan->result.shift; /* the rest of the register is undefined */
+    return PyLong_FromLongLong((int64_t)((uint64_t)word << shift) >> shift);
+}
+
+static inline PyObject *jt_from_unsigned(const jt_native *native, uint64_t word) {
+    int shift = native->plan->result.shift;
+    return PyLong_FromUnsignedLongLong((word << shift) >> shift);
+}
+
+static PyObject *jt_from_address(const void *address) {
+    if (address == NULL)
+        Py_RETURN_NONE;
+    return PyLong_FromVoidPtr((void *)address);
+}
+
+static PyObject *jt_from_string(const char *text) {
+    if (text == NULL)
+        Py_RETURN_NONE;
+    return PyUnicode_FromString(text);
+}
+
+/* The callee's reference becomes ours, as with every function of the C API that returns one. */
+static PyObject *jt_from_object(const jt_native *native, PyObject *object) {
+    if (object == NULL && !PyErr_Occurred())
+        PyErr_Format(PyExc_SystemError, "%s() returned NULL without setting an exception",
+                     native->method.ml_name);
+    return object;
+}
+
+/* The Python value of a result. A float is in the low half of its register. */
+static PyObject *jt_result(const jt_native *native, jt_word word) {
+    /* A callee that uses Python's C API reports failure through the thread's exception. */
+    if (native->plan->checked && PyErr_Occurred()) {
+        if (native->plan->result.kind == JT_OBJECT)
+            Py_XDECREF((PyObject *)word.p);
+        return NULL;
+    }
+    switch (native->plan->result.kind) {
+    case JT_VOID: Py_RETURN_NONE;
+    case JT_BOOL: return PyBool_FromLong((word.u & 0xFF) != 0);
+    case JT_SIGNED: return jt_from_signed(native, word.i);
+    case JT_UNSIGNED: return jt_from_unsigned(native, word.u);
+    case JT_FLOAT: return PyFloat_FromDouble((double)word.f);
+    case JT_DOUBLE: return PyFloat_FromDouble(word.d);
+    case JT_OBJECT: return jt_from_object(native, word.p);
+    case JT_STRING: return jt_from_string(word.p);
+    default: return jt_from_address(word.p);
+    }
+}
+
+#endif
