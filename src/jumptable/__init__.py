@@ -1,1 +1,59 @@
-"""jumptable."""
+"""Open a plugin once, look its symbols up once, call at the machine's own speed.
+
+    >>> import jumptable as jt
+    >>> libm = jt.open("libm.so.6")
+    >>> hypot = libm.lookup("hypot", "double(double, double)")
+    >>> hypot(3.0, 4.0)
+    5.0
+
+`open` takes a native library or a Python module, `Plugin.lookup` gives builtin functions and
+variables, `from_pointer` makes functions of pointers that ctypes, cffi, Cython, numba or SciPy
+hold. Every failure is a `PluginError` that says what was found, what was expected and what to do.
+"""
+
+from .binding.pointers import from_pointer
+from .binding.symbol import Symbol, Variable
+from .errors import (
+    InterfaceError,
+    PluginArchError,
+    PluginDependencyError,
+    PluginError,
+    PluginFormatError,
+    PluginInitError,
+    PluginNotFoundError,
+    PluginTrustError,
+    PluginVersionError,
+    ProbeError,
+    SignatureError,
+    SymbolError,
+    SymbolKindError,
+    SymbolNotFoundError,
+    UnboundSlotError,
+)
+from .loading.plugin import Plugin
+from .loading.registry import open
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "InterfaceError",
+    "Plugin",
+    "PluginArchError",
+    "PluginDependencyError",
+    "PluginError",
+    "PluginFormatError",
+    "PluginInitError",
+    "PluginNotFoundError",
+    "PluginTrustError",
+    "PluginVersionError",
+    "ProbeError",
+    "SignatureError",
+    "Symbol",
+    "SymbolError",
+    "SymbolKindError",
+    "SymbolNotFoundError",
+    "UnboundSlotError",
+    "Variable",
+    "from_pointer",
+    "open",
+]

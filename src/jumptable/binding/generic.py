@@ -31,7 +31,7 @@ def ctypes_function(signature: Signature, address: int) -> object:
     Without ``nogil`` the GIL is held and Python exceptions set by the callee are raised.
     """
     prototype = ctypes.CFUNCTYPE if signature.nogil else ctypes.PYFUNCTYPE
-    hidden = [ctypes.c_int] * signature.hidden
+    hidden = [ctypes.c_size_t] * signature.hidden
     result = ctypes.py_object if signature.result.kind == "object" else _plain(signature.result)
     return prototype(result, *map(_plain, signature.params), *hidden)(address)
 

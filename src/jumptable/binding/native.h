@@ -53,7 +53,7 @@ typedef enum {
     JT_BUFFER,  /* T * */
     JT_OBJECT,  /* PyObject * */
     JT_CHAR,    /* only as the item of a buffer: char, whose sign no exporter agrees on */
-    JT_ZERO     /* an int that is always 0 and that Python does not pass: Cython's skip_dispatch */
+    JT_ZERO     /* a word that is always 0 and that Python does not pass; see capsules.py */
 } jt_kind;
 
 typedef struct {

@@ -85,7 +85,7 @@ class Signature:
         self.result = result
         self.params = params
         self.nogil = nogil
-        self.hidden = hidden  # trailing ints that are always 0 and that Python does not pass
+        self.hidden = hidden  # trailing words that are always 0 and that Python does not pass
         listed = ", ".join(param.text for param in params)
         self.text = f"{result.text}({listed}){' nogil' if nogil else ''}"
 

@@ -15,6 +15,7 @@ cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING
 from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_Malloc
 from cpython.object cimport PyObject
+from cpython.pycapsule cimport PyCapsule_CheckExact, PyCapsule_GetName, PyCapsule_GetPointer
 from cpython.ref cimport Py_INCREF
 from cpython.unicode cimport PyUnicode_AsUTF8
 from libc.limits cimport CHAR_MIN
@@ -76,8 +77,22 @@ cdef extern from "choose.h":
 cdef extern from *:
     """
     #define jt_sizeof_plan(count) (sizeof(jt_plan) + (size_t)(count) * sizeof(jt_type))
+
+    /* Without a GIL, threads that call one function would share its reference count. A plugin's
+     * functions live as long as the process, so theirs need not be counted. */
+    static void jt_make_immortal(PyObject *function) {
+    #ifdef Py_GIL_DISABLED
+        PyObject_GC_UnTrack(function);
+        function->ob_tid = _Py_UNOWNED_TID;
+        function->ob_ref_local = _Py_IMMORTAL_REFCNT_LOCAL;
+        function->ob_ref_shared = 0;
+    #else
+        (void)function;
+    #endif
+    }
     """
     size_t jt_sizeof_plan(Py_ssize_t) noexcept
+    void jt_make_immortal(PyObject *) noexcept
 
 
 # The number types of the grammar: their kind and their size in bytes, as this C compiler has them.
@@ -175,7 +190,6 @@ cdef class Plan:
             describe(&self.plan.params[index], signature.params[index])
         for index in range(visible, count):
             self.plan.params[index].kind = JT_ZERO
-            self.plan.params[index].size = sizeof(int)
         self.plan.checked = checked or "object" in signature.text
         self.needs_generic = jt_choose(self.plan, generic)
 
@@ -307,7 +321,10 @@ def make_function(
     symbol.native.method.ml_meth = plan.plan.trampoline
     symbol.native.method.ml_flags = plan.plan.flags
     symbol.native.method.ml_doc = symbol.doc
-    return PyCFunction_NewEx(&symbol.native.method, <PyObject *>symbol, NULL)
+    function = PyCFunction_NewEx(&symbol.native.method, <PyObject *>symbol, NULL)
+    if from_plugin:
+        jt_make_immortal(<PyObject *>function)
+    return function
 
 
 @cython.final
@@ -397,6 +414,18 @@ cdef class Variable:
 def variable_of(plugin, name, ctype):
     """A plugin's variable; how variables are unpickled."""
     return plugin.lookup(name, ctype)
+
+
+def is_capsule(candidate):
+    """Whether this is a PyCapsule."""
+    return PyCapsule_CheckExact(candidate)
+
+
+def capsule_contents(capsule):
+    """A capsule's pointer, as an int, and its name, or None; ValueError if it isn't one."""
+    cdef const char *name = PyCapsule_GetName(capsule)
+    cdef void *pointer = PyCapsule_GetPointer(capsule, name)
+    return <uintptr_t>pointer, None if name == NULL else name.decode()
 
 
 cdef Plan variable_plan(ctype):

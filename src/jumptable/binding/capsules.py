@@ -1,0 +1,79 @@
+"""C functions in PyCapsules whose name is their signature.
+
+Cython exports a module's C functions so, in ``__pyx_capi__``; SciPy's LowLevelCallable uses the
+same convention. The name is C's text for the type, such as ``double (double, int)``. The functions
+that Cython declares ``cpdef`` take one or two parameters more, for Cython's own use.
+"""
+
+from __future__ import annotations
+
+from ..errors import SignatureError
+from .signatures import CType, Signature, parse_signature, parse_type
+from .symbol import Plan, capsule_contents, make_function
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import BuiltinFunctionType
+
+__all__ = ["capsule_function", "capsule_plan", "capsule_signature", "hidden_parameters"]
+
+# What Cython appends: both are passed as 0, "don't look for an override" and "no optional ones".
+HIDDEN = ("__pyx_skip_dispatch", "__pyx_optional_args")
+
+
+def capsule_signature(text: str, target: str) -> Signature:
+    """The signature that somebody asks a capsule for."""
+    try:
+        return parse_signature(text)
+    except SignatureError as error:
+        error.target = target
+        raise
+
+
+def capsule_function(capsule: object, name: str, text: str, plugin: object) -> BuiltinFunctionType:
+    """The function in a capsule of ``__pyx_capi__``; SignatureError unless the capsule agrees."""
+    address, own = capsule_contents(capsule)
+    plan = capsule_plan(parse_signature(text), own or "", name)
+    return make_function(name, plan, address, plugin, from_plugin=True, evidence="capsule")
+
+
+def capsule_plan(wanted: Signature, own: str, name: str) -> Plan:
+    """The plan for calling, as ``wanted``, a function whose capsule is named ``own``.
+
+    Cython functions may raise, so exceptions are looked for unless the GIL is released.
+    """
+    hidden = hidden_parameters(wanted, own, name)
+    signature = Signature(wanted.result, wanted.params, wanted.nogil, hidden)
+    return Plan(signature, checked=not wanted.nogil)
+
+
+def hidden_parameters(wanted: Signature, own: str, name: str) -> int:
+    """How many trailing parameters of ``own``, C's text for a type, are Cython's own.
+
+    Raises SignatureError, showing both, unless ``wanted`` agrees with the others.
+    """
+    result, _, rest = own.partition("(")
+    listed = rest.rpartition(")")[0].strip()
+    params = [param.strip() for param in listed.split(",")] if listed not in ("", "void") else []
+    shown = [param for param in params if not param.endswith(HIDDEN)]
+    if (
+        not _agrees(wanted.result, result.strip())
+        or len(shown) != len(wanted.params)
+        or not all(map(_agrees, wanted.params, shown))
+    ):
+        raise SignatureError(
+            f"{name!r} is '{result.strip()}({', '.join(shown)})', and was asked for as "
+            f"'{wanted.text}'; use its own signature"
+        )
+    return len(params) - len(shown)
+
+
+def _agrees(wanted: CType, own: str) -> bool:
+    """Whether the machine cannot tell the two types apart; a pointer to an unknown is opaque."""
+    try:
+        found = parse_signature(f"{own}()").result.machine
+    except SignatureError:
+        if not own.endswith("*"):
+            return False
+        found = parse_type("void *").machine
+    return wanted.machine == found

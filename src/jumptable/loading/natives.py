@@ -1,0 +1,230 @@
+"""Native libraries: opening one, and resolving its symbols."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from ..binding.signatures import CType, Signature, parse
+from ..binding.symbol import Plan, Variable, make_function
+from ..errors import (
+    PluginArchError,
+    PluginDependencyError,
+    PluginError,
+    PluginFileNotFoundError,
+    PluginFormatError,
+    PluginInitError,
+    SignatureError,
+    SymbolKindError,
+    SymbolNotFoundError,
+)
+from .suggest import suggestion
+from .system import Image, LoadError, search_path
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import BuiltinFunctionType
+    from typing import NoReturn
+
+    from .files import LibraryFile
+    from .plugin import Plugin
+
+__all__ = ["NativeSource", "find_bare", "load"]
+
+
+class NativeSource:
+    """An open library as a Plugin's source of symbols."""
+
+    __slots__ = ("checked", "image", "plans", "target")
+
+    def __init__(self, image: Image, target: str, checked: bool) -> None:
+        self.image = image
+        self.target = target
+        self.checked = checked  # the library uses Python's C API, so calls may raise
+        self.plans: dict[str, Plan] = {}
+
+    def attribute(self, plugin: Plugin, name: str) -> NoReturn:
+        """A native symbol without a signature: nothing says what it is."""
+        found = self.image.find(name)
+        if found.kind in ("nothing", "foreign"):
+            self._refuse(plugin, name, found.kind, found.owner)
+        example = "int32_t" if found.kind == "data" else "double(double)"
+        raise SignatureError(
+            f"{plugin.name} does not say what type {name!r} has; give its C type, for instance "
+            f"plugin.lookup({name!r}, {example!r})",
+            target=self.target,
+        )
+
+    def canonical(self, name: str, signature: str) -> str:
+        try:
+            return parse(signature).text
+        except SignatureError as error:
+            error.target = self.target
+            raise
+
+    def function(
+        self, plugin: Plugin, name: str, text: str
+    ) -> BuiltinFunctionType | Variable:
+        """What ``name`` is under a canonical signature or type; called once for each pair."""
+        wanted = parse(text)
+        sys.audit("jumptable.lookup", self.target, name, text)
+        try:
+            found = self.image.find(name)
+        except (UnicodeEncodeError, ValueError):
+            self._refuse(plugin, name, "nothing", "")
+        kind = "data" if isinstance(wanted, CType) else "function"
+        if found.kind != kind:
+            self._refuse(plugin, name, found.kind, found.owner)
+        if isinstance(wanted, CType):
+            if found.size not in (0, wanted.size):
+                raise SignatureError(
+                    f"the variable {name!r} of {plugin.name} has {found.size} bytes, but "
+                    f"{wanted.text!r} has {wanted.size}; look it up with its own type",
+                    target=self.target,
+                )
+            return Variable(name, wanted, found.address, plugin, writable=found.writable)
+        return make_function(
+            name, self._plan(wanted), found.address, plugin, from_plugin=True
+        )
+
+    def _plan(self, signature: Signature) -> Plan:
+        # Nogil functions promise not to touch Python, so there is no exception to look for.
+        plan = self.plans.get(signature.text)
+        if plan is None:
+            plan = Plan(signature, checked=self.checked and not signature.nogil)
+            self.plans[signature.text] = plan
+        return plan
+
+    def _refuse(self, plugin: Plugin, name: str, kind: str, owner: str) -> NoReturn:
+        if kind == "nothing":
+            raise SymbolNotFoundError(
+                f"{plugin.name} exports no symbol {name!r}"
+                + suggestion(name, self.image.names(), otherwise=_no_such_name(name)),
+                target=self.target,
+            )
+        if kind == "foreign":
+            raise SymbolNotFoundError(
+                f"{plugin.name} exports no symbol {name!r} of its own; {owner or 'a library'}, "
+                f"which it depends on, does: open that one to call it",
+                target=self.target,
+            )
+        if kind == "thread-local":
+            raise SymbolKindError(
+                f"{name!r} of {plugin.name} is a thread-local variable: it has one address for "
+                "each thread and cannot be looked up; export a function that reads it",
+                target=self.target,
+            )
+        if kind == "NULL":
+            raise SymbolKindError(
+                f"{name!r} of {plugin.name} is NULL: it is declared, and has no code or memory "
+                "on this machine; look for what would define it",
+                target=self.target,
+            )
+        if kind == "data":
+            raise SymbolKindError(
+                f"{name!r} of {plugin.name} is a variable, and a function was asked for; a type "
+                f"without parentheses looks it up: plugin.lookup({name!r}, 'int32_t')",
+                target=self.target,
+            )
+        raise SymbolKindError(
+            f"{name!r} of {plugin.name} is a function, and a variable was asked for; a signature "
+            f"with parentheses looks it up: plugin.lookup({name!r}, 'double(double)')",
+            target=self.target,
+        )
+
+
+def _no_such_name(name: str) -> str:
+    if not name:
+        return "; the name is empty"
+    return (
+        "; is it static, hidden (-fvisibility=hidden), or compiled as C++ without extern \"C\"?"
+    )
+
+
+def find_bare(name: str) -> str | None:
+    """The file that the loader would take for a bare name, where that can be known before."""
+    for folder in search_path():
+        candidate = os.path.join(folder, name)
+        if os.path.isfile(candidate):
+            return candidate
+    return None
+
+
+def load(path: str, file: LibraryFile | None, target: str) -> Image:
+    """dlopen, with the loader's complaints as exceptions of the contract's tree.
+
+    ``file`` is what was examined before, or None where the loader's own search finds the file.
+    A library that needs no symbol of Python's is opened with the GIL released, since its
+    constructors cannot need it.
+    """
+    try:
+        return Image(path, release_gil=file is not None and not file.uses_python)
+    except LoadError as error:
+        raise _explain(str(error), path, target) from None
+    except Exception as error:
+        raise PluginInitError(
+            f"a constructor of {target} raised {type(error).__name__}: {error}", target=target
+        ) from error
+
+
+def _explain(message: str, path: str, target: str) -> PluginError:
+    missing = _between(message, "", ": cannot open shared object file") or _between(
+        message, "Error loading shared library ", ":"
+    ) or _between(message, "Library not loaded: ", "\n")
+    if missing and os.path.basename(missing) != os.path.basename(path):
+        return PluginDependencyError(
+            f"{target} needs the library {missing!r}, which the loader cannot find; install it, "
+            "or add its folder to the loader's search path (LD_LIBRARY_PATH, an rpath)",
+            target=target,
+        )
+    if missing:
+        here = f" A file of that name is in the current directory: open './{path}'." * (
+            os.path.exists(path)
+        )
+        return PluginFileNotFoundError(
+            f"the system's loader finds no library {path!r}; install it, give a path, or check "
+            f"the spelling.{here}",
+            target=target,
+        )
+    symbol = _between(message, "undefined symbol: ", "") or _between(
+        message, "Symbol not found: ", "\n"
+    )
+    if not symbol and message.endswith("symbol not found"):
+        symbol = message.removesuffix(": symbol not found").rpartition(": ")[2]
+    if symbol:
+        symbol = symbol.split(" ")[0].rstrip(",")
+        return PluginDependencyError(
+            f"{target} needs the symbol {symbol!r}, which no library that it depends on defines; "
+            f"link it with the library that does (the loader said: {message})",
+            target=target,
+        )
+    if " not found (required by" in message or "version `" in message:
+        version = _between(message, "version `", "'")
+        return PluginDependencyError(
+            f"{target} needs the version {version!r} of a library that is older here; install a "
+            f"newer one, or build the plugin on this system (the loader said: {message})",
+            target=target,
+        )
+    if "wrong ELF class" in message or "incompatible architecture" in message:
+        return PluginArchError(
+            f"{target} or a library that it needs was built for another machine (the loader "
+            f"said: {message})",
+            target=target,
+        )
+    if "ELF" in message or "too short" in message or "not a mach-o" in message:
+        return PluginFormatError(
+            f"the loader refuses {target}: {message}; build or copy the library again",
+            target=target,
+        )
+    return PluginError(f"the loader cannot open {target}: {message}", target=target)
+
+
+def _between(text: str, before: str, after: str) -> str:
+    """The part of ``text`` between two markers, or '' where either is missing."""
+    _, found, rest = text.partition(before) if before else ("", "yes", text)
+    if not found:
+        return ""
+    if not after:
+        return rest
+    part, found, _ = rest.partition(after)
+    return part if found else ""

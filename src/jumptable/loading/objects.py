@@ -1,0 +1,132 @@
+"""Python plugins: importing one, and what its names stand for."""
+
+from __future__ import annotations
+
+import sys
+
+from ..binding.capsules import capsule_function, capsule_signature
+from ..errors import (
+    PluginDependencyError,
+    PluginInitError,
+    PluginModuleNotFoundError,
+    SignatureError,
+    SymbolNotFoundError,
+)
+from .suggest import suggestion
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import BuiltinFunctionType, ModuleType
+
+    from .plugin import Plugin
+
+__all__ = ["ObjectSource", "import_module", "member"]
+
+
+class ObjectSource:
+    """A module, or an object in one, as a Plugin's source of symbols."""
+
+    __slots__ = ("module", "subject", "target")
+
+    def __init__(self, module: ModuleType, subject: object, target: str) -> None:
+        self.module = module
+        self.subject = subject  # what the target names: the module itself, or something in it
+        self.target = target
+
+    def attribute(self, plugin: Plugin, name: str) -> object:
+        """The attribute itself, as it is now."""
+        return member(self.subject, name, self.target)
+
+    def canonical(self, name: str, signature: str) -> str:
+        return capsule_signature(signature, self.target).text
+
+    def function(self, plugin: Plugin, name: str, text: str) -> BuiltinFunctionType:
+        """A C function that a Cython module exports; called once for each pair."""
+        capsules = getattr(self.subject, "__pyx_capi__", None)
+        if not isinstance(capsules, dict):
+            raise SignatureError(
+                f"{self.target} is Python: it exports no C functions (it has no __pyx_capi__); "
+                f"leave out the signature to get the object {name!r} itself",
+                target=self.target,
+            )
+        if name not in capsules:
+            raise SymbolNotFoundError(
+                f"{self.target} exports no C function {name!r}" + suggestion(name, capsules),
+                target=self.target,
+            )
+        sys.audit("jumptable.lookup", self.target, name, text)
+        return capsule_function(capsules[name], name, text, plugin)
+
+
+def member(subject: object, name: str, target: str) -> object:
+    """``getattr`` with this package's errors; exceptions of a module's own code are the cause."""
+    try:
+        return getattr(subject, name)
+    except AttributeError as error:
+        raise SymbolNotFoundError(
+            f"{target} has no attribute {name!r}" + suggestion(name, _names(subject)),
+            target=target,
+        ) from error
+    except Exception as error:
+        raise PluginInitError(
+            f"reading {name!r} of {target} raised {type(error).__name__}: {error}", target=target
+        ) from error
+
+
+def _names(subject: object) -> list[str]:
+    try:
+        return [name for name in dir(subject) if isinstance(name, str)]
+    except Exception:  # a broken __dir__ must not hide the error that is being reported
+        return []
+
+
+def import_module(name: str, target: str) -> ModuleType:
+    """Import, with this package's errors.
+
+    KeyboardInterrupt passes through; SystemExit is a failure of the plugin's, like any other.
+    """
+    try:
+        __import__(name)
+        return sys.modules[name]
+    except ModuleNotFoundError as error:
+        missing = error.name or ""
+        if missing == name or name.startswith(missing + "."):
+            raise PluginModuleNotFoundError(
+                f"there is no module {missing!r}{_module_hint(name, missing)}",
+                target=target,
+                name=missing,
+            ) from error
+        raise PluginDependencyError(
+            f"{target} imports {missing!r}, which is not installed; install the distribution "
+            "that provides it",
+            target=target,
+        ) from error
+    except (Exception, SystemExit) as error:
+        what = "exited" if isinstance(error, SystemExit) else f"raised {type(error).__name__}"
+        raise PluginInitError(
+            f"importing {name} {what}: {error}; see the exception that caused this", target=target
+        ) from error
+
+
+def _module_hint(name: str, missing: str) -> str:
+    if name.endswith(".py"):
+        return f"; a module is opened by its name, without '.py': {name[:-3]!r}"
+    package, _, child = missing.rpartition(".")
+    if package in sys.modules:
+        paths = getattr(sys.modules[package], "__path__", None)
+        if paths is None:
+            return f": {package!r} is a module, and no package"
+    else:
+        paths = sys.path
+    return suggestion(
+        child,
+        _modules_in(list(paths)),
+        otherwise="; check the spelling, and that it is installed for this interpreter "
+        f"({sys.executable})",
+    )
+
+
+def _modules_in(folders: list[str]) -> list[str]:
+    import pkgutil  # slow to import, and only failures need it
+
+    return [found.name for found in pkgutil.iter_modules(folders)]

@@ -1,0 +1,47 @@
+/* The platform seam: everything that this package asks of a dynamic loader, and nothing else.
+ *
+ *   jt_load            open a library, or say why not; the GIL may be released meanwhile
+ *   jt_image_init      learn from an open library what jt_find and jt_each_name need
+ *   jt_find            one symbol: is it the library's own, what is it, where is it
+ *   jt_each_name       the names that a library exports, for suggestions
+ *   jt_search          where the loader would look for a bare name, as far as it can be asked
+ *
+ * ELF (Linux, BSD) is built and tested. Mach-O and Windows are written to the same contract, and
+ * untested.
+ *
+ * A jt_image is written once by jt_image_init and read by any number of threads afterwards; a
+ * library is never closed, so that nothing it points to goes away.
+ */
+#ifndef JUMPTABLE_SYSTEM_H
+#define JUMPTABLE_SYSTEM_H
+
+#include <Python.h>
+#include <stdint.h>
+#include <string.h>
+
+typedef enum {
+    JT_NOTHING,      /* no such symbol */
+    JT_FUNCTION,
+    JT_DATA,
+    JT_THREAD_LOCAL, /* a variable with one copy per thread: it has no address of its own */
+    JT_NULL,         /* the symbol exists, and its value is NULL */
+    JT_FOREIGN       /* it belongs to another library, which this one depends on */
+} jt_what;
+
+typedef struct {
+    jt_what what;
+    void *address;
+    size_t size;     /* of data, in bytes; 0 where the platform doesn't say */
+    int writable;    /* data lies in writable memory */
+    char owner[256]; /* of a foreign symbol: the library that it belongs to */
+} jt_found;
+
+#if defined(_WIN32)
+#include "system_windows.h"
+#elif defined(__APPLE__)
+#include "system_macho.h"
+#else
+#include "system_elf.h"
+#endif
+
+#endif

@@ -1,0 +1,112 @@
+"""The platform's dynamic loader, as Python sees it; `system.h` has the platforms."""
+
+from cpython.object cimport PyObject
+from libc.stdint cimport uintptr_t
+
+cdef extern from "system.h":
+    ctypedef enum jt_what:
+        JT_NOTHING
+        JT_FUNCTION
+        JT_DATA
+        JT_THREAD_LOCAL
+        JT_NULL
+        JT_FOREIGN
+    ctypedef struct jt_found:
+        jt_what what
+        void *address
+        size_t size
+        int writable
+        char *owner
+    ctypedef struct jt_image:
+        void *handle
+        const char *path
+    void *jt_load(object, int, PyObject **) except *
+    int jt_image_init(jt_image *, void *) noexcept
+    void jt_find(const jt_image *, const char *, jt_found *) noexcept
+    int jt_each_name(
+        const jt_image *, int (*)(const char *, void *) except -1, void *
+    ) except -1
+    list jt_search()
+
+cdef extern from "Python.h":
+    void Py_XDECREF(PyObject *) noexcept
+    str PyUnicode_DecodeFSDefault(const char *)
+
+# In the order of jt_what.
+KINDS = ("nothing", "function", "data", "thread-local", "NULL", "foreign")
+
+
+class LoadError(Exception):
+    """The platform's loader refused; the message is the loader's own."""
+
+
+cdef class Found:
+    """What a name is in a library: ``kind`` is one of `KINDS`.
+
+    ``size`` is in bytes, 0 if unknown; ``owner`` is the path of the library that a foreign
+    symbol belongs to.
+    """
+
+    cdef readonly str kind
+    cdef readonly object address
+    cdef readonly Py_ssize_t size
+    cdef readonly bint writable
+    cdef readonly str owner
+
+
+cdef class Image:
+    """An open library. Immutable, never closed, and safe to use from any thread."""
+
+    cdef jt_image image
+    cdef readonly str path
+
+    def __cinit__(self, str path not None, *, bint release_gil):
+        """Open ``path`` with ``RTLD_NOW | RTLD_LOCAL``; raises `LoadError`.
+
+        Code in the library runs: its constructors. If one of them sets a Python exception, that
+        is raised. ``release_gil`` only for a library that uses nothing of Python's C API.
+        """
+        cdef PyObject *message = NULL
+        cdef void *handle = jt_load(path, release_gil, &message)
+        if handle == NULL:
+            reason = <object>message
+            Py_XDECREF(message)
+            raise LoadError(reason)
+        jt_image_init(&self.image, handle)
+        self.path = ""
+        if self.image.path != NULL:
+            self.path = PyUnicode_DecodeFSDefault(self.image.path)
+
+    @property
+    def handle(self):
+        """The loader's handle, as an int: equal for two images of the same library."""
+        return <uintptr_t>self.image.handle
+
+    def find(self, str name not None):
+        """What ``name`` is in this library, a `Found`."""
+        cdef bytes encoded = name.encode()
+        cdef jt_found found
+        cdef Found answer = Found.__new__(Found)
+        jt_find(&self.image, encoded, &found)
+        answer.kind = KINDS[<int>found.what]
+        answer.address = <uintptr_t>found.address
+        answer.size = found.size
+        answer.writable = found.writable
+        answer.owner = PyUnicode_DecodeFSDefault(found.owner)
+        return answer
+
+    def names(self):
+        """The names of all symbols that the library exports, in no order."""
+        cdef list names = []
+        jt_each_name(&self.image, append_name, <void *>names)
+        return names
+
+
+cdef int append_name(const char *name, void *names) except -1:
+    (<list>names).append(name.decode("utf-8", "replace"))
+    return 0
+
+
+def search_path():
+    """The folders in which the loader looks for a bare name, apart from its own cache."""
+    return jt_search()
