@@ -30,7 +30,9 @@ def trampoline(result: str, params: str, nogil: str) -> str:
     receive = "" if c_type == "void" else f"{c_type} result = "
     lines = []
     if len(params) == 1:
-        lines.append(f"static PyObject *jt_{result}_{params}{nogil}(PyObject *self, PyObject *value) {{")
+        lines.append(
+            f"static PyObject *jt_{result}_{params}{nogil}(PyObject *self, PyObject *value) {{"
+        )
         values = ["value"]
     else:
         lines += [
@@ -66,9 +68,7 @@ def header() -> str:
     rows = [
         (result, "".join(params), nogil)
         for arity in range(ARITY + 1)
-        for result, params, nogil in product(
-            RESULTS, product(PARAMS, repeat=arity), ("", "_nogil")
-        )
+        for result, params, nogil in product(RESULTS, product(PARAMS, repeat=arity), ("", "_nogil"))
     ]
     table = "\n".join(
         f'    {{"{result}{params}{nogil and "n"}", '

@@ -11,9 +11,13 @@ import ctypes
 
 from .signatures import CType, Signature
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 __all__ = ["ctypes_function"]
 
-INTEGERS: dict[tuple[str, int], type[ctypes._SimpleCData[int]]] = {
+INTEGERS: dict[tuple[str, int], type[Any]] = {
     ("signed", 1): ctypes.c_int8,
     ("signed", 2): ctypes.c_int16,
     ("signed", 4): ctypes.c_int32,
@@ -31,12 +35,13 @@ def ctypes_function(signature: Signature, address: int) -> object:
     Without ``nogil`` the GIL is held and Python exceptions set by the callee are raised.
     """
     prototype = ctypes.CFUNCTYPE if signature.nogil else ctypes.PYFUNCTYPE
-    hidden = [ctypes.c_size_t] * signature.hidden
+    params = [_plain(param) for param in signature.params]
+    params += [ctypes.c_size_t] * signature.hidden
     result = ctypes.py_object if signature.result.kind == "object" else _plain(signature.result)
-    return prototype(result, *map(_plain, signature.params), *hidden)(address)
+    return prototype(result, *params)(address)
 
 
-def _plain(ctype: CType) -> type[ctypes._SimpleCData[object]] | None:
+def _plain(ctype: CType) -> Any:
     if ctype.kind == "void":
         return None
     if ctype.kind == "bool":

@@ -153,7 +153,8 @@ class _Parser:
                 continue
             if character == "_" or (character.isascii() and character.isalnum()):
                 while position < len(text) and (
-                    text[position] in "_:" or (text[position].isascii() and text[position].isalnum())
+                    text[position] in "_:"
+                    or (text[position].isascii() and text[position].isalnum())
                 ):
                     position += 1
             elif text.startswith("...", position):
@@ -226,8 +227,11 @@ class _Parser:
                     self.fail(f"found the name {found!r}; write types only, as in 'double(double)'")
                 if found == "[":
                     self.fail(f"an array is passed as a pointer: write '{ctype.text} *'")
-                self.fail(f"found {found!r} where ',' or ')' was expected" if found else
-                          "its ')' is missing")
+                self.fail(
+                    f"found {found!r} where ',' or ')' was expected"
+                    if found
+                    else "its ')' is missing"
+                )
 
     @staticmethod
     def is_name(token: str) -> bool:
@@ -250,7 +254,9 @@ class _Parser:
             self.next += 1
         if not words:
             found = self.peek()
-            self.fail(f"found {found!r} where a type was expected" if found else "a type is missing")
+            self.fail(
+                f"found {found!r} where a type was expected" if found else "a type is missing"
+            )
         name = self.number_name(words, at)
         stars = 0
         while self.peek() in ("*", "const") and (stars or self.peek() == "*"):
@@ -306,9 +312,7 @@ class _Parser:
             return CType(text, "string", POINTER_SIZE, constant=True, item="char", item_size=1)
         kind, size = NUMBERS[name]
         item = "char" if name == "char" else kind
-        return CType(
-            text, "buffer", POINTER_SIZE, constant=constant, item=item, item_size=size
-        )
+        return CType(text, "buffer", POINTER_SIZE, constant=constant, item=item, item_size=size)
 
     def unknown(self, name: str, at: int) -> NoReturn:
         import difflib

@@ -62,9 +62,7 @@ class NativeSource:
             error.target = self.target
             raise
 
-    def function(
-        self, plugin: Plugin, name: str, text: str
-    ) -> BuiltinFunctionType | Variable:
+    def function(self, plugin: Plugin, name: str, text: str) -> BuiltinFunctionType | Variable:
         """What ``name`` is under a canonical signature or type; called once for each pair."""
         wanted = parse(text)
         sys.audit("jumptable.lookup", self.target, name, text)
@@ -83,9 +81,7 @@ class NativeSource:
                     target=self.target,
                 )
             return Variable(name, wanted, found.address, plugin, writable=found.writable)
-        return make_function(
-            name, self._plan(wanted), found.address, plugin, from_plugin=True
-        )
+        return make_function(name, self._plan(wanted), found.address, plugin, from_plugin=True)
 
     def _plan(self, signature: Signature) -> Plan:
         # Nogil functions promise not to touch Python, so there is no exception to look for.
@@ -136,9 +132,7 @@ class NativeSource:
 def _no_such_name(name: str) -> str:
     if not name:
         return "; the name is empty"
-    return (
-        "; is it static, hidden (-fvisibility=hidden), or compiled as C++ without extern \"C\"?"
-    )
+    return '; is it static, hidden (-fvisibility=hidden), or compiled as C++ without extern "C"?'
 
 
 def find_bare(name: str) -> str | None:
@@ -168,9 +162,11 @@ def load(path: str, file: LibraryFile | None, target: str) -> Image:
 
 
 def _explain(message: str, path: str, target: str) -> PluginError:
-    missing = _between(message, "", ": cannot open shared object file") or _between(
-        message, "Error loading shared library ", ":"
-    ) or _between(message, "Library not loaded: ", "\n")
+    missing = (
+        _between(message, "", ": cannot open shared object file")
+        or _between(message, "Error loading shared library ", ":")
+        or _between(message, "Library not loaded: ", "\n")
+    )
     if missing and os.path.basename(missing) != os.path.basename(path):
         return PluginDependencyError(
             f"{target} needs the library {missing!r}, which the loader cannot find; install it, "

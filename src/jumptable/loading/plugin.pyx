@@ -9,6 +9,10 @@ Invariants
 
 import _thread
 
+cimport cython
+
+
+@cython.final
 cdef class Plugin:
     """An open plugin: a native library, or a Python module or object.
 

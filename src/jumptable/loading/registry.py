@@ -207,12 +207,12 @@ def _open_object(module: ModuleType, attribute: str, target: str, seconds: float
         if plugin is None:
             reference = _unfinished.get(key)
             plugin = reference() if reference is not None else None
-            if plugin is not None and plugin._source.module is not module:
-                plugin = None  # a failed import's; the identity was used again
         if plugin is None:
             file = getattr(module, "__file__", None)
             path = os.path.realpath(file) if isinstance(file, str) else None
-            plugin = new_plugin(target, "python", path, seconds, ObjectSource(module, subject, target))
+            plugin = new_plugin(
+                target, "python", path, seconds, ObjectSource(module, subject, target)
+            )
         if unfinished:
             from weakref import ref
 

@@ -1,5 +1,6 @@
 """The platform's dynamic loader, as Python sees it; `system.h` has the platforms."""
 
+cimport cython
 from cpython.object cimport PyObject
 from libc.stdint cimport uintptr_t
 
@@ -40,6 +41,7 @@ class LoadError(Exception):
     """The platform's loader refused; the message is the loader's own."""
 
 
+@cython.final
 cdef class Found:
     """What a name is in a library: ``kind`` is one of `KINDS`.
 
@@ -54,6 +56,7 @@ cdef class Found:
     cdef readonly str owner
 
 
+@cython.final
 cdef class Image:
     """An open library. Immutable, never closed, and safe to use from any thread."""
 
