@@ -19,7 +19,16 @@ from cpython.pycapsule cimport PyCapsule_CheckExact, PyCapsule_GetName, PyCapsul
 from cpython.ref cimport Py_INCREF
 from cpython.unicode cimport PyUnicode_AsUTF8
 from libc.limits cimport CHAR_MIN
-from libc.stdint cimport INT64_MIN, UINT64_MAX, int64_t, uint8_t, uint16_t, uint32_t, uint64_t, uintptr_t
+from libc.stdint cimport (
+    INT64_MIN,
+    UINT64_MAX,
+    int64_t,
+    uint8_t,
+    uint16_t,
+    uint32_t,
+    uint64_t,
+    uintptr_t,
+)
 from libc.string cimport memcpy
 
 cdef extern from "Python.h":
@@ -199,6 +208,9 @@ cdef class Plan:
 
 EVIDENCE = ("asserted", "capsule")
 
+# What only this module can pass: a Symbol that nobody filled in must not exist.
+cdef object PRIVATE = object()
+
 
 @cython.final
 @cython.no_gc_clear
@@ -218,6 +230,10 @@ cdef class Symbol:
     cdef bint from_plugin
     cdef uint8_t evidence_index
     cdef char *doc
+
+    def __cinit__(self, key=None):
+        if key is not PRIVATE:
+            raise TypeError("a Symbol is made by a look-up, jumptable.open(target).lookup(...)")
 
     def __dealloc__(self):
         Py_XDECREF(self.native.generic)
@@ -289,7 +305,7 @@ def make_function(
 
     ``owner`` is kept alive with the function; ``from_plugin`` says that it is a Plugin.
     """
-    cdef Symbol symbol = Symbol.__new__(Symbol)
+    cdef Symbol symbol = Symbol.__new__(Symbol, PRIVATE)
     cdef bytes doc
     cdef Py_ssize_t size
     symbol.plan = plan
@@ -342,7 +358,7 @@ cdef class Variable:
     cdef readonly object plugin
     cdef readonly bint writable
 
-    def __init__(self, str name not None, ctype, address, plugin, *, bint writable):
+    def __cinit__(self, str name not None, ctype, address, plugin, *, bint writable):
         self.plan = variable_plan(ctype)
         self.name = name
         self.plugin = plugin
@@ -403,6 +419,10 @@ cdef class Variable:
         none.held = 0
         jt_convert(&self.native, 0, <PyObject *>value, &word, &none)
         store(self.native.address, word, &self.plan.plan.result)
+
+    @value.deleter
+    def value(self):
+        raise AttributeError(f"{self.name} cannot be deleted: it is the plugin's own memory")
 
     def __repr__(self):
         return f"<Variable '{self.type} {self.name}' of {self.plugin!r}>"
@@ -465,7 +485,7 @@ cdef void store(void *address, jt_word word, const jt_type *type) noexcept:
 
 
 cdef int check_layout() except -1:
-    cdef Symbol symbol = Symbol.__new__(Symbol)
+    cdef Symbol symbol = Symbol.__new__(Symbol, PRIVATE)
     if <void *>&symbol.native != <void *>&(<jt_symbol *><PyObject *>symbol).native:
         raise ImportError("jumptable was built with a Symbol whose layout trampolines don't know")
     return 0

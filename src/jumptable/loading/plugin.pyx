@@ -12,6 +12,10 @@ import _thread
 cimport cython
 
 
+# What only this module can pass: a Plugin that nobody filled in must not exist.
+cdef object PRIVATE = object()
+
+
 @cython.final
 cdef class Plugin:
     """An open plugin: a native library, or a Python module or object.
@@ -29,8 +33,9 @@ cdef class Plugin:
     cdef object lock
     cdef object __weakref__
 
-    def __init__(self):
-        raise TypeError("a Plugin is made by jumptable.open(target), not by Plugin()")
+    def __cinit__(self, key=None):
+        if key is not PRIVATE:
+            raise TypeError("a Plugin is made by jumptable.open(target), not by Plugin()")
 
     def lookup(self, str name not None, signature=None):
         """Resolve a name once; looking it up again returns the same object.
@@ -81,7 +86,7 @@ def new_plugin(str name not None, str kind not None, str path, double init_secon
 
     ``source`` resolves what is not known yet: `natives.NativeSource` or `objects.ObjectSource`.
     """
-    cdef Plugin plugin = Plugin.__new__(Plugin)
+    cdef Plugin plugin = Plugin.__new__(Plugin, PRIVATE)
     plugin.name = name
     plugin.kind = kind
     plugin.path = path

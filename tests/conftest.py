@@ -1,0 +1,78 @@
+"""Real plugins, compiled from tests/plugins when a test asks for one."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+SOURCES = Path(__file__).parent / "plugins"
+
+Compile = Callable[..., Path]
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def compiler() -> list[str]:
+    return shlex.split(os.environ.get("CC") or "cc")
+
+
+@pytest.fixture(scope="session")
+def compile_plugin(tmp_path_factory: pytest.TempPathFactory) -> Compile:
+    """``compile_plugin("basic")`` or ``compile_plugin("name", text, *flags)``: a shared library.
+
+    Each combination is compiled once a session; a test that changes the file must copy it.
+    """
+    folder = tmp_path_factory.mktemp("plugins")
+    done: dict[tuple[str, ...], Path] = {}
+
+    def compile_one(
+        name: str, text: str | None = None, *flags: str, language: str = "c"
+    ) -> Path:
+        key = (name, text or "", *flags)
+        if key not in done:
+            target = Path(tempfile.mkdtemp(dir=folder)) / f"lib{name}.so"
+            source = SOURCES / f"{name}.{language}"
+            if text is not None:
+                source = target.with_suffix(f".{language}")
+                source.write_text(text)
+            subprocess.run(
+                [*compiler(), "-shared", "-fPIC", "-O1", "-o", str(target), str(source), *flags],
+                check=True,
+            )
+            done[key] = target
+        return done[key]
+
+    return compile_one
+
+
+@pytest.fixture(scope="session")
+def python_flags() -> list[str]:
+    """Compiler flags for a plugin that uses Python's C API."""
+    return [f"-I{sysconfig.get_path('include')}"]
+
+
+@pytest.fixture
+def run_python(tmp_path: Path) -> Run:
+    """Run a program text in a fresh interpreter, so that a crash or a leak is its own."""
+
+    def run(text: str, *args: object, check: bool = True) -> subprocess.CompletedProcess[str]:
+        script = tmp_path / "program.py"
+        script.write_text(text)
+        done = subprocess.run(
+            [sys.executable, str(script), *map(str, args)],
+            capture_output=True,
+            text=True,
+            timeout=150,
+        )
+        if check:
+            assert done.returncode == 0, done.stdout + done.stderr
+        return done
+
+    return run

@@ -1,0 +1,88 @@
+"""The package as a whole: what importing it costs, and which room uses which."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+import jumptable as jt
+from tests.conftest import Run
+
+ROOMS = ["errors", "counting", "binding", "loading", "calling", "measuring", "cli"]
+PACKAGE = Path(jt.__file__).parent
+
+
+def test_public_names() -> None:
+    for name in jt.__all__:
+        assert getattr(jt, name).__doc__
+    assert jt.__all__ == sorted(jt.__all__)
+
+
+def test_importing_pulls_in_nothing_heavy(run_python: Run) -> None:
+    program = """
+import sys
+before = set(sys.modules)
+import jumptable
+print(*sorted(set(sys.modules) - before))
+"""
+    loaded = set(run_python(program).stdout.split())
+    heavy = {"inspect", "typing", "ctypes", "importlib.metadata", "re", "dataclasses", "pathlib",
+             "difflib", "logging", "threading", "subprocess", "tempfile"}  # fmt: skip
+    assert not heavy & loaded
+    assert "jumptable.measuring" not in loaded
+
+
+def rooms_used(source: str, module: list[str]) -> set[str]:
+    """The rooms that a file imports from, by absolute or relative imports and cimports."""
+    used = set()
+    for line in source.splitlines():
+        words = line.replace("cimport", "import").split()
+        if len(words) < 3 or words[0] != "from" or "import" not in words:
+            continue
+        name = words[1]
+        level = len(name) - len(name.lstrip("."))
+        parts = (module[: len(module) - level] if level else []) + name.lstrip(".").split(".")
+        if parts[0] == "jumptable" and len(parts) > 1:
+            used.add(parts[1])
+    return used
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        file
+        for pattern in ("*.py", "*.pyx", "*.pxd")
+        for file in sorted(PACKAGE.rglob(pattern))
+        if file.parent != PACKAGE or file.stem in ROOMS
+    ],
+    ids=lambda file: str(file.relative_to(PACKAGE)),
+)
+def test_imports_go_one_way(file: Path) -> None:
+    module = ["jumptable", *file.relative_to(PACKAGE).with_suffix("").parts]
+    for used in rooms_used(file.read_text("utf-8"), module):
+        assert ROOMS.index(used) <= ROOMS.index(module[1]), f"{module} must not use {used}"
+
+
+def test_the_rule_of_the_rooms_can_fail() -> None:
+    source = "from ..loading.registry import open\nfrom jumptable.cli import main\n"
+    assert rooms_used(source, ["jumptable", "binding", "symbol"]) == {"loading", "cli"}
+
+
+@pytest.mark.parametrize("file", sorted(PACKAGE.rglob("*.pyi")), ids=lambda file: str(file.stem))
+def test_stubs_name_what_there_is(file: Path) -> None:
+    name = ".".join(["jumptable", *file.relative_to(PACKAGE).with_suffix("").parts])
+    __import__(name)
+    module = sys.modules[name]
+    for node in ast.parse(file.read_text("utf-8")).body:
+        names = []
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            names = [node.name]
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            names = [node.target.id]
+        for declared in names:
+            if not (isinstance(node, ast.ClassDef) and "Protocol" in ast.dump(node.bases[0])
+                    if isinstance(node, ast.ClassDef) and node.bases else False):  # fmt: skip
+                assert hasattr(module, declared), f"{name} has no {declared}"
