@@ -296,7 +296,11 @@ cdef class Image:
         return 0
 
     cdef int check_relro(self, uint64_t address, uint64_t size) except -1:
-        if not self.holds(address, size, PF_W):
+        cdef Load* load = self.find(address)
+        # Linkers round its end up to a page, of 64 KiB at most.
+        if load == NULL or not load.flags & PF_W or (
+            address + size > (load.address + load.memory_size + 0xFFFF & ~<uint64_t>0xFFFF)
+        ):
             raise self.reader.damaged("its RELRO segment lies in no writable segment")
         for section in self.sections:
             # Data that the program writes must stay writable.
