@@ -7,6 +7,9 @@ one is worse than a missed bad one. No state: safe from any thread.
 
 from os import fsdecode
 from struct import iter_unpack
+from sys import byteorder
+
+from libc.stdint cimport int64_t, uint64_t
 
 from jumptable.loading.elfimage cimport PF_W, PF_X, Image
 from jumptable.loading.elfsymbols cimport Symbols
@@ -65,6 +68,10 @@ cdef enum:
     SHT_GNU_VERNEED = 0x6FFFFFFE
     SHT_GNU_VERSYM = 0x6FFFFFFF
     SHF_ALLOC = 2
+    DT_LOOS = 0x6000000D
+    DT_HIPROC = 0x7FFFFFFF
+    # Beyond what the gABI has numbered so far, with room for what it will.
+    MAX_TAG = 63
     # Room for 65,536 entries; real sections have a few dozen.
     MAX_DYNAMIC_SIZE = 1 << 20
 
@@ -83,6 +90,7 @@ cdef tuple TOGETHER = (
     ("finalisers", (DT_FINI_ARRAY, DT_FINI_ARRAYSZ)),
 )
 cdef dict EXACT = {DT_SYMENT: 24, DT_RELAENT: 24, DT_RELRENT: 8}
+cdef dict ENTRIES = {DT_INIT: ".init", DT_FINI: ".fini"}
 cdef dict ARRAYS = {DT_INIT_ARRAY: DT_INIT_ARRAYSZ, DT_FINI_ARRAY: DT_FINI_ARRAYSZ}
 
 # The tags that give a section's address, and its size where one does.
@@ -152,6 +160,8 @@ cdef tuple read_dynamic(Image image):
             return names, tags
         if tag in STRING_LISTS:
             names.append((tag, value))
+        elif MAX_TAG < tag < DT_LOOS or tag > DT_HIPROC:
+            raise image.reader.damaged(f"its dynamic section has the unknown tag {tag:#x}")
         elif tags.setdefault(tag, value) != value:
             raise image.reader.damaged(f"its dynamic section has tag {tag:#x} twice")
     raise image.reader.damaged("its dynamic section has no end")
@@ -172,7 +182,7 @@ cdef int check_dynamic(Image image, dict tags) except -1:
     if tags.get(DT_PLTREL, DT_RELA) != DT_RELA and DT_RELA in tags:
         raise reader.damaged("its relocations of calls are of another kind than the others")
     for tag in (DT_INIT, DT_FINI):
-        if tags.get(tag) and not image.holds(tags[tag], 1, PF_X):
+        if tags.get(tag) and not is_function(image, tags[tag], ENTRIES[tag]):
             raise reader.damaged(f"its function at {tags[tag]:#x}, to run when loaded, is no code")
     for tag, size_tag in ARRAYS.items():
         size = tags.get(size_tag, 0)
@@ -181,6 +191,27 @@ cdef int check_dynamic(Image image, dict tags) except -1:
     if DT_VERSYM in tags and not (DT_VERNEED in tags or DT_VERDEF in tags):
         raise reader.damaged("its symbols have versions, and none is defined")
     return 0
+
+
+cdef bint is_function(Image image, uint64_t address, str usual) except -1:
+    """Whether a function may start here: the section made for it, or what unwind tables name."""
+    if not image.holds(address, 1, PF_X):
+        return False
+    sections = [section for section in image.sections if section.name == usual]
+    # A linker option names another function; then there are unwind tables, or it is unknown.
+    if not sections or sections[0].address == address or not image.unwind_address:
+        return True
+    # LLVM's optimiser BOLT moves the function and leaves the section.
+    if any(section.name.startswith(".bolt.") for section in image.sections):
+        return True
+    header = image.window(image.unwind_address, 12)
+    count = int.from_bytes(header[8:], byteorder)
+    # The usual form, LSB "Exception Frames": a sorted table of pairs, relative to itself.
+    if header[:4] != b"\x01\x1b\x03\x3b" or image.file_bytes_from(image.unwind_address) < 8 * count:
+        return True
+    table = image.table("unwind table", image.unwind_address + 12, 8 * count)
+    start = <int64_t>(address - image.unwind_address)
+    return any(pair[0] == start for pair in iter_unpack("=ii", table))
 
 
 cdef int check_witnesses(Image image, dict tags) except -1:

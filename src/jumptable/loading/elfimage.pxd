@@ -41,6 +41,7 @@ cdef class Image:
     cdef readonly list sections
     cdef readonly uint64_t dynamic_address
     cdef readonly uint64_t dynamic_size
+    cdef readonly uint64_t unwind_address
     cdef readonly bint has_tls
     cdef readonly uint64_t tls_address
     cdef readonly uint64_t tls_size

@@ -254,6 +254,7 @@ cdef class Image:
 
     cdef int check_special_segments(self, list segments) except -1:
         cdef bint dynamic = False
+        cdef bint unwind = False
         for segment in segments:
             kind, flags, offset, address, _, file_size, memory_size, alignment = segment
             if kind == PT_DYNAMIC:
@@ -278,12 +279,18 @@ cdef class Image:
                 self.check_tls_sections(alignment)
             elif kind == PT_GNU_RELRO and memory_size:
                 self.check_relro(address, memory_size)
-            elif kind in (PT_NOTE, PT_GNU_PROPERTY, PT_GNU_EH_FRAME) and file_size:
-                self.check_backed(segment, "note or unwind segment")
+            elif kind == PT_GNU_EH_FRAME and file_size:
+                self.check_backed(segment, "unwind segment")
+                unwind, self.unwind_address = True, address
+            elif kind in (PT_NOTE, PT_GNU_PROPERTY) and file_size:
+                self.check_backed(segment, "note segment")
         if not dynamic:
             raise self.reader.damaged("it has no dynamic segment")
         if not self.has_tls and any(s.flags & SHF_TLS for s in self.sections):
             raise self.reader.damaged("it has thread-local sections but no such segment")
+        # Without it, the first exception that a C++ initialiser throws ends the process.
+        if not unwind and any(s.name == ".eh_frame_hdr" and s.size for s in self.sections):
+            raise self.reader.damaged("it has unwind tables but no such segment")
         return 0
 
     cdef int check_backed(self, tuple segment, str what) except -1:

@@ -47,7 +47,8 @@ cdef enum Kind:
     NOTHING
     RELATIVE
     IRELATIVE
-    NUMBER      # a symbol's size, or a part of its address
+    NUMBER      # a symbol's size
+    TEXT        # a part of a symbol's address, inside an instruction
     ADDRESS     # of a symbol, a whole word
     SLOT        # of a symbol, an aligned word that code reads or calls through
     TLS
@@ -79,9 +80,11 @@ cdef Kind x86_64_kind(uint32_t type) noexcept nogil:
         return IRELATIVE
     if type == 0:
         return NOTHING
-    # PC32, 32, PC64, SIZE32, SIZE64.
-    if type == 2 or type == 10 or type == 24 or type == 32 or type == 33:
+    if type == 32 or type == 33:
         return NUMBER
+    # PC32, 32 and PC64: from code that was not compiled with -fPIC.
+    if type == 2 or type == 10 or type == 24:
+        return TEXT
     return RELATIVE if type == 38 else UNKNOWN
 
 
@@ -99,7 +102,7 @@ cdef Kind aarch64_kind(uint32_t type) noexcept nogil:
     if type == 0 or type == 256:
         return NOTHING
     # ABS32 and ABS16, PREL64 to PREL16.
-    return NUMBER if 258 <= type <= 262 else UNKNOWN
+    return TEXT if 258 <= type <= 262 else UNKNOWN
 
 
 cdef class Relocations:
@@ -114,14 +117,17 @@ cdef class Relocations:
     cdef bytes packed
     cdef uint32_t rights
     cdef uint8_t** written
+    cdef uint8_t* slots_of
     cdef Array init
     cdef Array fini
 
     def __cinit__(self):
         self.written = NULL
+        self.slots_of = NULL
 
     def __dealloc__(self):
         cdef Py_ssize_t i
+        PyMem_Free(self.slots_of)
         if self.written != NULL:
             for i in range(self.image.load_count):
                 PyMem_Free(self.written[i])
@@ -171,12 +177,13 @@ cdef class Relocations:
         self.fini.address = self.tags.get(DT_FINI_ARRAY, 0)
         self.fini.size = self.tags.get(DT_FINI_ARRAYSZ, 0)
         self.written = <uint8_t**>PyMem_Calloc(image.load_count, sizeof(uint8_t*))
-        if self.written == NULL:
+        self.slots_of = <uint8_t*>PyMem_Calloc(symbols.count, 1)
+        if self.written == NULL or self.slots_of == NULL:
             raise MemoryError
         for i in range(image.load_count):
             if image.loads[i].flags & self.rights == self.rights:
-                # One bit for each aligned word that the file holds; no size here exceeds it.
-                self.written[i] = <uint8_t*>PyMem_Calloc(image.loads[i].file_size // 64 + 1, 1)
+                # One bit for each byte that the file holds; no size here exceeds the file's.
+                self.written[i] = <uint8_t*>PyMem_Calloc(image.loads[i].file_size // 8 + 2, 1)
                 if self.written[i] == NULL:
                     raise MemoryError
         self.check_packed()
@@ -217,17 +224,17 @@ cdef class Relocations:
         cdef const Symbol* symbol = self.symbols.at(relocation.symbol)
         cdef uint64_t place = relocation.place
         cdef uint64_t target = <uint64_t>relocation.addend
-        cdef uint64_t width = 4 if kind == NUMBER else 8
+        cdef uint64_t width = 4 if kind == NUMBER or kind == TEXT else 8
         if kind == NOTHING:
             return None
-        if kind == UNKNOWN:
+        if kind == UNKNOWN or (kind == TEXT and self.rights):
             return "is of a type that no shared library has"
         if not self.image.holds(place, width, self.rights):
             return f"is for address {place:#x}, which is not writable"
         if place < self.image.dynamic_address + self.image.dynamic_size:
             if place + width > self.image.dynamic_address:
                 return "is for the dynamic section itself"
-        if kind == NUMBER:
+        if kind == NUMBER or kind == TEXT:
             return None
         if not self.mark(place):
             return f"is for address {place:#x}, as another one is"
@@ -251,20 +258,32 @@ cdef class Relocations:
         if symbol.section == SHN_UNDEF and relocation.symbol:
             if symbol.info >> 4 == STB_LOCAL or symbol.other & 3:
                 return "is for a symbol that is local and undefined"
+        if kind == SLOT and self.slotted(relocation):
+            return "is the second of its kind for its symbol"
         self.fill(place)
         return None
 
-    cdef bint mark(self, uint64_t place) noexcept:
-        """False if an aligned word is written for the second time."""
-        cdef Load* load = self.image.find(place)
-        cdef uint64_t word = place - load.address
-        cdef uint8_t* bits = self.written[load - self.image.loads]
-        if place & 7 or word >= load.file_size or bits == NULL:
+    cdef bint slotted(self, const Rela* relocation) noexcept:
+        """Whether the symbol has a slot of this type already; linkers make one of each."""
+        cdef uint8_t bit = 1 << (relocation.type & 3)
+        if self.slots_of[relocation.symbol] & bit:
             return True
-        word >>= 3
-        if bits[word >> 3] >> (word & 7) & 1:
+        self.slots_of[relocation.symbol] |= bit
+        return False
+
+    cdef bint mark(self, uint64_t place) noexcept:
+        """False if one of the eight bytes is written for the second time."""
+        cdef Load* load = self.image.find(place)
+        cdef uint64_t byte = place - load.address
+        cdef uint8_t* bits = self.written[load - self.image.loads]
+        cdef uint32_t mask = 0xFF << (byte & 7)
+        if byte >= load.file_size or bits == NULL:
+            return True
+        bits += byte >> 3
+        if (bits[0] | bits[1] << 8) & mask:
             return False
-        bits[word >> 3] |= 1 << (word & 7)
+        bits[0] |= mask & 0xFF
+        bits[1] |= mask >> 8
         return True
 
     cdef bint fill(self, uint64_t place) noexcept:

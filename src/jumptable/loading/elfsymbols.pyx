@@ -23,6 +23,8 @@ cdef enum:
     EM_S390 = 22
     EM_X86_64 = 62
     EM_AARCH64 = 183
+    # NOTYPE, OBJECT, FUNC, COMMON, TLS, IFUNC: ld.so passes over any other.
+    FOUND_TYPES = 0b10001100111
 
 
 cdef class Symbols:
@@ -141,10 +143,14 @@ cdef class Symbols:
         cdef uint64_t size = PyBytes_GET_SIZE(self.strings)
         cdef const Symbol* symbol
         cdef Py_ssize_t i
+        # Processors may define types of their own; these two do not.
+        cdef bint usual = self.image.machine in (EM_X86_64, EM_AARCH64)
         for i in range(self.count):
             symbol = self.at(i)
             if symbol.name >= size:
                 raise self.image.reader.damaged(f"the name of its symbol {i} lies outside the names")
+            if usual and symbol.info >> 4 != STB_LOCAL and not FOUND_TYPES >> (symbol.info & 15) & 1:
+                raise self.image.reader.damaged(f"its symbol {i} is of type {symbol.info & 15}")
             if symbol.section != SHN_UNDEF:
                 self.check_definition(i, symbol)
             elif not self.uses_python and symbol.name:
