@@ -71,7 +71,7 @@ cdef enum:
     DT_LOOS = 0x6000000D
     DT_HIPROC = 0x7FFFFFFF
     # Beyond what the gABI has numbered so far, with room for what it will.
-    MAX_TAG = 63
+    MAX_TAG = 47
     # Room for 65,536 entries; real sections have a few dozen.
     MAX_DYNAMIC_SIZE = 1 << 20
 
@@ -188,8 +188,10 @@ cdef int check_dynamic(Image image, dict tags) except -1:
         size = tags.get(size_tag, 0)
         if size % 8 or (size and not image.holds(tags[tag], size, PF_W)):
             raise reader.damaged(f"its array of {size} bytes at {tags[tag]:#x} is not writable")
-    if DT_VERSYM in tags and not (DT_VERNEED in tags or DT_VERDEF in tags):
-        raise reader.damaged("its symbols have versions, and none is defined")
+    if DT_HASH not in tags and DT_GNU_HASH not in tags:
+        raise reader.damaged("its dynamic section lacks a hash table of the symbols")
+    if (DT_VERSYM in tags) != (DT_VERNEED in tags or DT_VERDEF in tags):
+        raise reader.damaged("its dynamic section has only a part of the symbol versions")
     return 0
 
 

@@ -17,6 +17,7 @@ cdef struct Load:
     uint64_t memory_size
     uint64_t file_size
     uint64_t offset
+    uint64_t alignment
     uint32_t flags
 
 

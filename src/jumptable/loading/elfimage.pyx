@@ -57,8 +57,8 @@ cdef enum:
     SHF_EXECINSTR = 4
     SHF_TLS = 0x400
 
-# No linker aligns thread-local data beyond this, and ld.so's sums overflow far above it.
-cdef uint64_t MAX_TLS_ALIGNMENT = 1 << 24
+# No thread has more data of its own, and ld.so's sums overflow far above it.
+cdef uint64_t MAX_TLS_SIZE = 1 << 32
 
 # Name, then the bits and byte order that go without saying.
 cdef dict MACHINES = {
@@ -231,8 +231,10 @@ cdef class Image:
         _, flags, offset, address, _, file_size, memory_size, alignment = segment
         cdef Load* load = &self.loads[self.load_count]
         where = f"its loadable segment at address {address:#x}"
-        if file_size > memory_size:
-            raise self.reader.damaged(f"{where} is larger in the file than in memory")
+        if file_size > memory_size or (file_size < memory_size and not flags & PF_W):
+            raise self.reader.damaged(
+                f"{where} has {memory_size} bytes in memory and {file_size} in the file"
+            )
         if address + memory_size >= 1 << 63:
             raise self.reader.damaged(f"{where} leaves the address space")
         if alignment & (alignment - 1) if alignment else 0:
@@ -244,9 +246,14 @@ cdef class Image:
             before += self.loads[self.load_count - 1].memory_size
             if address < before:
                 raise self.reader.damaged(f"{where} overlaps the one before it")
+            before = self.loads[self.load_count - 1].offset
+            before += self.loads[self.load_count - 1].file_size
+            if file_size and offset < before:
+                raise self.reader.damaged(f"{where} overlaps the one before it in the file")
         # Execute-only code exists, but not on x86-64 and never under a table or data.
         if not flags & PF_R and (self.machine == 62 or not flags & PF_X) and memory_size:
             raise self.reader.damaged(f"{where} is not readable")
+        load.alignment = max(alignment, 1)
         load.address, load.memory_size = address, memory_size
         load.offset, load.file_size, load.flags = offset, file_size, flags
         self.load_count += 1
@@ -270,7 +277,7 @@ cdef class Image:
                     raise self.reader.damaged("it has two thread-local segments")
                 if alignment & (alignment - 1) if alignment else 0:
                     raise self.reader.damaged("its thread-local alignment is no power of two")
-                if file_size > memory_size or alignment > MAX_TLS_ALIGNMENT:
+                if file_size > memory_size or max(alignment << 8, memory_size) > MAX_TLS_SIZE:
                     raise self.reader.damaged("its thread-local segment has an impossible size")
                 if file_size:
                     self.check_backed(segment, "thread-local segment")
@@ -304,11 +311,13 @@ cdef class Image:
 
     cdef int check_relro(self, uint64_t address, uint64_t size) except -1:
         cdef Load* load = self.find(address)
-        # Linkers round its end up to a page, of 64 KiB at most.
-        if load == NULL or not load.flags & PF_W or (
-            address + size > (load.address + load.memory_size + 0xFFFF & ~<uint64_t>0xFFFF)
-        ):
+        cdef uint64_t end
+        if load == NULL or not load.flags & PF_W:
             raise self.reader.damaged("its RELRO segment lies in no writable segment")
+        # Linkers may round its end up to a page.
+        end = load.address + load.memory_size + load.alignment - 1
+        if address + size > end - end % load.alignment:
+            raise self.reader.damaged("its RELRO segment leaves its writable segment")
         for section in self.sections:
             # Data that the program writes must stay writable.
             if section.name in (".data", ".bss") and section.size:

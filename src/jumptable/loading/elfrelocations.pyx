@@ -231,6 +231,8 @@ cdef class Relocations:
             return "is of a type that no shared library has"
         if not self.image.holds(place, width, self.rights):
             return f"is for address {place:#x}, which is not writable"
+        if self.image.offset_of(place, width) < 0:
+            return f"is for address {place:#x}, which is not in the file"
         if place < self.image.dynamic_address + self.image.dynamic_size:
             if place + width > self.image.dynamic_address:
                 return "is for the dynamic section itself"
@@ -258,9 +260,10 @@ cdef class Relocations:
         if symbol.section == SHN_UNDEF and relocation.symbol:
             if symbol.info >> 4 == STB_LOCAL or symbol.other & 3:
                 return "is for a symbol that is local and undefined"
-        if kind == SLOT and self.slotted(relocation):
+        if kind == ADDRESS:
+            self.fill(place)
+        elif self.slotted(relocation):
             return "is the second of its kind for its symbol"
-        self.fill(place)
         return None
 
     cdef bint slotted(self, const Rela* relocation) noexcept:
@@ -277,7 +280,7 @@ cdef class Relocations:
         cdef uint64_t byte = place - load.address
         cdef uint8_t* bits = self.written[load - self.image.loads]
         cdef uint32_t mask = 0xFF << (byte & 7)
-        if byte >= load.file_size or bits == NULL:
+        if bits == NULL:
             return True
         bits += byte >> 3
         if (bits[0] | bits[1] << 8) & mask:
@@ -318,7 +321,11 @@ cdef class Relocations:
 
     cdef int check_relative(self, uint64_t place) except -1:
         cdef bytes data
-        if not self.image.holds(place, 8, self.rights) or place & 7:
+        if (
+            place & 7
+            or not self.image.holds(place, 8, self.rights)
+            or self.image.offset_of(place, 8) < 0
+        ):
             raise self.image.reader.damaged(
                 f"a packed relocation is for address {place:#x}, which is not writable"
             )

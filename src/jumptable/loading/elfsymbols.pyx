@@ -153,6 +153,9 @@ cdef class Symbols:
                 raise self.image.reader.damaged(f"its symbol {i} is of type {symbol.info & 15}")
             if symbol.section != SHN_UNDEF:
                 self.check_definition(i, symbol)
+            elif usual and symbol.value and i:
+                # Only in executables does an undefined function have an address.
+                raise self.image.reader.damaged(f"its undefined symbol {i} has a value")
             elif not self.uses_python and symbol.name:
                 # The names end in NUL, so neither comparison leaves them.
                 self.uses_python = (
