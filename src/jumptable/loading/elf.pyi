@@ -1,0 +1,6 @@
+from jumptable.loading.files import Reader
+
+MACHINE: str
+
+def identify(reader: Reader) -> str: ...
+def check(reader: Reader) -> tuple[str, tuple[str, ...], bool, str | None]: ...
