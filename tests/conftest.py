@@ -32,9 +32,7 @@ def compile_plugin(tmp_path_factory: pytest.TempPathFactory) -> Compile:
     folder = tmp_path_factory.mktemp("plugins")
     done: dict[tuple[str, ...], Path] = {}
 
-    def compile_one(
-        name: str, text: str | None = None, *flags: str, language: str = "c"
-    ) -> Path:
+    def compile_one(name: str, text: str | None = None, *flags: str, language: str = "c") -> Path:
         key = (name, text or "", *flags)
         if key not in done:
             target = Path(tempfile.mkdtemp(dir=folder)) / f"lib{name}.so"

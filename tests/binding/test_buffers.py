@@ -93,7 +93,7 @@ def test_writable_where_it_is_written(basic: jt.Plugin) -> None:
         TypeError, match=r"fill\(\) argument 1: .*writable.* read-only numpy.ndarray"
     ):
         fill(frozen, 2, 1.0)
-    assert total(memoryview(frozen).toreadonly(), 2) == 2.0
+    assert total(memoryview(frozen.data).toreadonly(), 2) == 2.0
 
 
 def test_contiguous(basic: jt.Plugin) -> None:

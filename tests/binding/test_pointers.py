@@ -55,10 +55,7 @@ def test_ctypes(basic: jt.Plugin) -> None:
     assert scale(1.5, 2) == 3.0
     assert scale.__name__ == "scale"
 
-    @ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)
-    def callback(value: int) -> int:
-        return value + 1
-
+    callback = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)(lambda value: value + 1)
     called = jt.from_pointer(callback, "int64_t(int64_t)")
     nogil = jt.from_pointer(callback, "int64_t(int64_t) nogil")
     del callback
@@ -110,10 +107,10 @@ def test_capsules(address: int) -> None:
 def test_numba() -> None:
     numba: Any = pytest.importorskip("numba")
 
-    @numba.cfunc("float64(float64, int32)")
     def power(x: float, n: int) -> float:
-        return x**n  # type: ignore[no-any-return]
+        return x**n
 
+    power = numba.cfunc("float64(float64, int32)")(power)
     function = jt.from_pointer(power, "double(double, int32_t)")
     assert function(1.5, 2) == 2.25
     assert function.__name__ == "power"

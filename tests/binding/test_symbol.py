@@ -55,6 +55,7 @@ def test_symbols_are_immutable_and_made_by_lookups_only(basic: jt.Plugin) -> Non
             setattr(symbol, attribute, 1)
     with pytest.raises(AttributeError, match="'Symbol' object has no attribute 'nothing'"):
         _ = symbol.nothing
+    uninitialised: Any
     for uninitialised in (jt.Symbol, jt.Plugin, jt.Variable):
         with pytest.raises(TypeError):
             uninitialised()

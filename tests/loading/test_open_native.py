@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import ctypes.util
 import os
 import pathlib
@@ -129,15 +130,15 @@ def test_a_repeated_open_asks_nobody(library: Path, monkeypatch: pytest.MonkeyPa
     class RefusingLock:
         __enter__ = __exit__ = refuse
 
-    events = []
+    events: list[str] = []
     sys.addaudithook(lambda event, arguments: events.append(event) if recording else None)
     recording = False
     with monkeypatch.context() as patch:
-        for name in ("stat", "lstat", "open", "fspath", "fsdecode", "getcwd"):
-            patch.setattr(os, name, refuse)
-        patch.setattr("builtins.__import__", refuse)
         patch.setattr(registry, "_lock", RefusingLock())
         patch.setattr(registry, "examine", refuse)
+        for name in ("stat", "lstat", "open", "fspath", "fsdecode", "getcwd"):
+            patch.setattr(os, name, refuse)
+        patch.setattr(builtins, "__import__", refuse)
         recording = True
         again = [jt.open(target) for target in targets if target]
         recording = False

@@ -230,7 +230,8 @@ def test_an_interrupted_import_can_be_repeated(run_python: Run, tmp_path: Path) 
     program = """
 import signal, sys, threading, jumptable as jt
 sys.path.insert(0, sys.argv[1])
-threading.Timer(0.3, signal.raise_signal, (signal.SIGINT,)).start()
+main = threading.main_thread().ident
+threading.Timer(0.3, signal.pthread_kill, (main, signal.SIGINT)).start()
 try:
     jt.open("waiting")
 except KeyboardInterrupt:

@@ -18,7 +18,6 @@ import _thread
 import os
 import sys
 from time import perf_counter
-from types import ModuleType
 
 from ..errors import PluginModuleNotFoundError, PluginTrustError
 from .files import examine
@@ -29,11 +28,15 @@ from .plugin import Plugin, new_plugin, set_init_seconds
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
+    from types import ModuleType
     from weakref import ReferenceType
 
     from .files import LibraryFile
 
     Target = str | os.PathLike[str] | ModuleType | EntryPoint
+
+else:
+    ModuleType = type(sys)  # importing types takes longer than opening a module
 
 __all__ = ["is_library", "open"]
 
