@@ -259,14 +259,18 @@ static inline int jt_double(const jt_native *native, Py_ssize_t index, PyObject 
     return jt_double_slow(native, index, value, out);
 }
 
-static int jt_float(const jt_native *native, Py_ssize_t index, PyObject *value, float *out) {
+/* A float in the low half of its register. */
+static inline int jt_float(const jt_native *native, Py_ssize_t index, PyObject *value,
+                           uint64_t *out) {
     double wide;
     if (jt_double(native, index, value, &wide) < 0)
         return -1;
     float narrow = (float)wide;
     if (isinf(narrow) && !isinf(wide))
         return jt_out_of_range(native, index, value);
-    *out = narrow;
+    uint32_t bits;
+    memcpy(&bits, &narrow, sizeof(bits));
+    *out = bits; /* all 8 bytes at once: a wider load after a narrower store would stall */
     return 0;
 }
 
@@ -389,7 +393,7 @@ static int jt_convert(const jt_native *native, Py_ssize_t index, PyObject *value
     case JT_BOOL: return jt_bool(native, index, value, &out->i);
     case JT_SIGNED:
     case JT_UNSIGNED: return jt_int(native, index, value, &out->i);
-    case JT_FLOAT: return jt_float(native, index, value, &out->f);
+    case JT_FLOAT: return jt_float(native, index, value, &out->u);
     case JT_DOUBLE: return jt_double(native, index, value, &out->d);
     case JT_STRING: return jt_string(native, index, value, &out->p);
     case JT_ADDRESS: return jt_address(native, index, value, &out->p, held);

@@ -57,30 +57,40 @@ static jt_word jt_call_registers(const jt_native *native, const int64_t *i, cons
 static PyObject *jt_words(PyObject *self, PyObject *const *args, Py_ssize_t given) {
     const jt_native *native = JT_NATIVE(self);
     const jt_plan *plan = native->plan;
-    int64_t ints[JT_INT_WORDS] = {0};
-    double floats[JT_FLOAT_WORDS] = {0};
-    int ints_used = 0, floats_used = 0;
+    int64_t ints[JT_INT_WORDS] = {0}, *next_int = ints;
+    double floats[JT_FLOAT_WORDS] = {0}, *next_float = floats;
     Py_buffer buffers[JT_INT_WORDS];
     jt_views held = {buffers, 0};
     PyObject *result = NULL;
     jt_word word;
 
-    if (given != plan->visible)
+    if (!JT_LIKELY(given == plan->visible))
         return jt_wrong_count(native, given);
     for (Py_ssize_t index = 0; index < given; index++) {
-        if (jt_convert(native, index, args[index], &word, &held) < 0)
+        PyObject *value = args[index];
+        int status;
+        switch (plan->params[index].kind) { /* in line what jt_convert would do, for numbers */
+        case JT_DOUBLE: status = jt_double(native, index, value, next_float++); break;
+        case JT_SIGNED:
+        case JT_UNSIGNED: status = jt_int(native, index, value, next_int++); break;
+        case JT_FLOAT:
+            word.u = 0;
+            status = jt_float(native, index, value, &word.u);
+            *next_float++ = word.d;
+            break;
+        default:
+            status = jt_convert(native, index, value, &word, &held);
+            *next_int++ = word.i;
+        }
+        if (!JT_LIKELY(status == 0))
             goto done;
-        if (jt_is_floating(&plan->params[index]))
-            floats[floats_used++] = word.d;
-        else
-            ints[ints_used++] = word.i;
     }
     if (plan->nogil) {
         PyThreadState *state = PyEval_SaveThread();
-        word = jt_call_registers(native, ints, floats, floats_used);
+        word = jt_call_registers(native, ints, floats, next_float != floats);
         PyEval_RestoreThread(state);
     } else {
-        word = jt_call_registers(native, ints, floats, floats_used);
+        word = jt_call_registers(native, ints, floats, next_float != floats);
     }
     /* Before the buffers go: a returned pointer may point into one of them. */
     result = jt_result(native, word);
