@@ -105,11 +105,13 @@ class Timing:
 
     @cached_property
     def minimum(self) -> float:
-        """Of the undisturbed rounds: the least time less the least of the empty loop.
+        """The least of the rounds in which the empty loop was no slower than usual.
 
-        Not the least difference, which a disturbed empty loop would make too small.
+        A disturbed empty loop would make a difference too small.
         """
-        return min(self.raw_ns) - min(self.loop_ns)
+        usual = Spread.of(self.loop_ns).median
+        pairs = zip(self.ns, self.loop_ns, strict=True)
+        return min(own for own, loop in pairs if loop <= usual)
 
 
 @dataclass(frozen=True)
