@@ -1,0 +1,68 @@
+"""What does handing a NumPy array to ``double(const double *, size_t)`` cost?"""
+
+from __future__ import annotations
+
+import pytest
+from jumptable.measuring.timing import Contestant, measure, statement
+
+from competitors import Competitors, MissingError
+from results import Results
+from signatures import SUM
+
+numpy = pytest.importorskip("numpy")
+
+AT_MOST = {
+    "hand-written builtin": 1.10,
+    "ctypes, ndpointer": 1 / 3,
+    "cffi API mode, from_buffer": 1.0,
+    "cffi ABI mode, from_buffer": 1.0,
+}
+
+
+@pytest.mark.parametrize("size", [1, 1000])
+def bench_buffer(size: int, competitors: Competitors, results: Results, rounds: int) -> None:
+    array = numpy.arange(size, dtype=numpy.float64)
+    found = contestants(competitors, array)
+    measurement = measure(found, rounds=rounds)
+    results.compare(
+        f"{SUM.signature}, {size} items", measurement, "jumptable", AT_MOST, competitors.missing
+    )
+
+
+def contestants(competitors: Competitors, array: object) -> list[Contestant]:
+    shared: dict[str, object] = {"array": array, "count": len(array)}  # type: ignore[arg-type]
+    ways = competitors.ways(SUM)
+    found = [
+        statement(name, "f(array, count)", {"f": ways[name].function, **shared})
+        for name in PLAIN
+        if name in ways
+    ]
+    pointer = numpy.ctypeslib.ndpointer(dtype=numpy.float64, ndim=1, flags="C_CONTIGUOUS")
+    function = competitors.ctypes["sum"]
+    function.argtypes = [pointer, SUM.with_ctypes(competitors.ctypes).argtypes[1]]
+    function.restype = SUM.with_ctypes(competitors.ctypes).restype
+    found.append(statement("ctypes, ndpointer", "f(array, count)", {"f": function, **shared}))
+    for mode in ("API", "ABI"):
+        name = f"cffi {mode} mode, from_buffer"
+        try:
+            ffi = competitors.cffi() if mode == "ABI" else competitors.module("with_cffi").ffi
+        except MissingError as error:
+            competitors.missing[name] = str(error)
+            continue
+        names = {
+            "f": ways[f"cffi {mode} mode"].function,
+            "from_buffer": ffi.from_buffer,
+            "doubles": ffi.typeof("double[]"),
+        }
+        found.append(statement(name, "f(from_buffer(doubles, array), count)", {**names, **shared}))
+    return found
+
+
+PLAIN = (
+    "jumptable",
+    "hand-written builtin",
+    "nanobind",
+    "pybind11",
+    "Cython cpdef",
+    "Cython def",
+)

@@ -1,0 +1,100 @@
+"""The command line: ``python -m jumptable``, and the script ``jumptable``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from . import __version__
+
+__all__ = ["main"]
+
+# What a shell reports for a program that SIGINT or SIGPIPE ended.
+INTERRUPTED = 130
+BROKEN_PIPE = 141
+USAGE = 2
+
+EXAMPLES = """\
+examples:
+  python -m jumptable bench                     the cost ladder on this machine
+  python -m jumptable bench --quick             the same in under three seconds
+  python -m jumptable bench --json ladder.json  for a script to read; '-' is standard output
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit status."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.command is None:
+        parser.print_help(sys.stderr)
+        return USAGE
+    try:
+        status = _bench(options)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The interpreter flushes standard output once more at exit, and would complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="jumptable",
+        description="Measure what calls across a plugin boundary cost.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"jumptable {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    bench = commands.add_parser(
+        "bench",
+        help="the cost ladder on this machine",
+        description="Time one small call in every way a host could make it, interleaved.",
+        epilog="Times are nanoseconds per call. 'x direct' is the ratio to a direct Python call, "
+        "taken in each round: its median and quartiles. Nothing is compiled.",
+    )
+    bench.add_argument("--quick", action="store_true", help="fewer rounds: under three seconds")
+    bench.add_argument(
+        "--json", metavar="FILE", help="write the results as JSON; '-' is standard output"
+    )
+    return parser
+
+
+def _bench(options: argparse.Namespace) -> int:
+    from .measuring import ladder, machine, report
+
+    if options.json is not None:
+        try:
+            report.check_writable(options.json)
+        except OSError as error:
+            return _cannot_write(options.json, error)
+    rounds, slice_ns = (50, 400_000) if options.quick else (300, 1_500_000)
+    rungs, measurement = ladder.climb(rounds=rounds, slice_ns=slice_ns)
+    facts = machine.describe()
+    if options.json != "-":
+        print("\n".join(f"{name:10} {fact}" for name, fact in facts.items()))
+        print(f"{'rounds':10} {rounds}, interleaved; the empty loop is subtracted\n")
+        title = "What a call costs"
+        report.print_table(
+            title, report.LADDER_HEADINGS, report.ladder_table(rungs, measurement)
+        )
+    if options.json is not None:
+        document = report.ladder_document(rungs, measurement, facts)
+        try:
+            report.write_json(options.json, document)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            return _cannot_write(options.json, error)
+    return 0
+
+
+def _cannot_write(path: str, error: OSError) -> int:
+    print(f"jumptable: cannot write {path!r}: {error.strerror or error}", file=sys.stderr)
+    return USAGE

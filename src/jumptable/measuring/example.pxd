@@ -1,0 +1,1 @@
+cdef double magnitude(double x) noexcept nogil

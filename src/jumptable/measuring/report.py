@@ -1,0 +1,155 @@
+"""How results are shown: a table that is readable as plain text, and JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from typing import TextIO
+
+from .ladder import BASELINE, Rung
+from .timing import Measurement, Timing
+
+__all__ = ["check_writable", "ladder_document", "ladder_table", "print_table", "write_json"]
+
+SCHEMA = "jumptable-bench/1"
+
+
+def print_table(
+    title: str, headings: Sequence[str], rows: Sequence[Sequence[str]], file: TextIO | None = None
+) -> None:
+    """Print a table whose first column is text and whose others are right-aligned.
+
+    Rich draws it if it is installed and the output is a terminal.
+    """
+    file = file or sys.stdout
+    if file.isatty():
+        try:
+            from rich.console import Console
+            from rich.table import Table
+        except ImportError:
+            pass
+        else:
+            table = Table(title=title, title_justify="left")
+            for index, heading in enumerate(headings):
+                table.add_column(heading, justify="right" if index else "left", no_wrap=index > 0)
+            for row in rows:
+                table.add_row(*row)
+            Console(file=file, highlight=False, markup=False).print(table)
+            return
+    print(plain_table(title, headings, rows), file=file)
+
+
+def plain_table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [list(headings), *map(list, rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    aligned = [
+        "  ".join([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])]).rstrip()
+        for line in lines
+    ]
+    return "\n".join([title, "", aligned[0], "  ".join("-" * width for width in widths), *aligned[1:]])
+
+
+def ladder_table(rungs: Sequence[Rung], measurement: Measurement) -> list[list[str]]:
+    """The ladder's cells, as `LADDER_HEADINGS` names them."""
+    return [_cells(rung, measurement) for rung in rungs]
+
+
+LADDER_HEADINGS = ("call", "median ns", "minimum ns", "x direct", "quartiles")
+
+
+def _cells(rung: Rung, measurement: Measurement) -> list[str]:
+    if rung.contestant is None:
+        return [rung.name, rung.missing, "", "", ""]
+    timing, ratio = measurement[rung.name], measurement.ratio(rung.name, BASELINE)
+    return [
+        rung.name,
+        nanoseconds(timing.spread.median),
+        nanoseconds(timing.minimum),
+        f"{ratio.median:.2f}",
+        f"{ratio.low:.2f}-{ratio.high:.2f}",
+    ]
+
+
+def nanoseconds(value: float) -> str:
+    """Three digits are what a measurement is good for."""
+    return f"{value:.1f}" if value < 100 else f"{value:,.0f}"
+
+
+def ladder_document(
+    rungs: Sequence[Rung], measurement: Measurement, machine: dict[str, str | int]
+) -> dict[str, object]:
+    """The ladder as JSON: times in nanoseconds per call, ratios to the row ``baseline``."""
+    return {
+        "schema": SCHEMA,
+        "machine": machine,
+        "rounds": measurement.rounds,
+        "seed": measurement.seed,
+        "baseline": BASELINE,
+        "rows": [_entry(rung, measurement) for rung in rungs],
+    }
+
+
+def _entry(rung: Rung, measurement: Measurement) -> dict[str, object]:
+    if rung.contestant is None:
+        return {"name": rung.name, "missing": rung.missing}
+    ratio = measurement.ratio(rung.name, BASELINE)
+    return {
+        "name": rung.name,
+        **timing_entry(measurement[rung.name]),
+        "ratio": ratio.median,
+        "ratio_quartiles": [ratio.low, ratio.high],
+    }
+
+
+def timing_entry(timing: Timing) -> dict[str, object]:
+    spread = timing.spread
+    return {
+        "median_ns": spread.median,
+        "minimum_ns": timing.minimum,
+        "quartiles_ns": [spread.low, spread.high],
+        "loops": timing.loops,
+    }
+
+
+def check_writable(path: str) -> None:
+    """OSError now, rather than after minutes of measuring, if `write_json` could not write."""
+    if path == "-":
+        return
+    if os.path.exists(path):
+        with open(path, "ab"):
+            return
+    temporary = _beside(path)
+    with open(temporary, "xb"):
+        pass
+    os.unlink(temporary)
+
+
+def write_json(path: str, document: object) -> None:
+    """Write a document, whole or not at all; ``-`` is the standard output.
+
+    A file that exists is replaced in one step. A device or a pipe is written to as it is.
+    """
+    text = json.dumps(document, indent=2) + "\n"
+    if path == "-":
+        sys.stdout.write(text)
+        return
+    if os.path.exists(path) and not os.path.isfile(path):
+        with open(path, "w", encoding="utf-8") as device:
+            device.write(text)
+        return
+    temporary = _beside(path)
+    try:
+        with open(temporary, "x", encoding="utf-8") as file:
+            file.write(text)
+        os.replace(temporary, os.path.realpath(path))
+    except BaseException:
+        if os.path.exists(temporary):
+            os.unlink(temporary)
+        raise
+
+
+def _beside(path: str) -> str:
+    # In the folder of what a link leads to: a file can be replaced only within its file system.
+    return f"{os.path.realpath(path)}.{os.getpid()}.tmp"
