@@ -8,11 +8,6 @@ import sys
 from ..binding.signatures import CType, Signature, parse
 from ..binding.symbol import Plan, Variable, make_function
 from ..errors import (
-    PluginArchError,
-    PluginDependencyError,
-    PluginError,
-    PluginFileNotFoundError,
-    PluginFormatError,
     PluginInitError,
     SignatureError,
     SymbolKindError,
@@ -154,73 +149,10 @@ def load(path: str, file: LibraryFile | None, target: str) -> Image:
     try:
         return Image(path, release_gil=file is not None and not file.uses_python)
     except LoadError as error:
-        raise _explain(str(error), path, target) from None
+        from .complaints import explain  # compiles its patterns, and only failures need them
+
+        raise explain(str(error), path, target) from None
     except Exception as error:
         raise PluginInitError(
             f"a constructor of {target} raised {type(error).__name__}: {error}", target=target
         ) from error
-
-
-def _explain(message: str, path: str, target: str) -> PluginError:
-    missing = (
-        _between(message, "", ": cannot open shared object file")
-        or _between(message, "Error loading shared library ", ":")
-        or _between(message, "Library not loaded: ", "\n")
-    )
-    if missing and os.path.basename(missing) != os.path.basename(path):
-        return PluginDependencyError(
-            f"{target} needs the library {missing!r}, which the loader cannot find; install it, "
-            "or add its folder to the loader's search path (LD_LIBRARY_PATH, an rpath)",
-            target=target,
-        )
-    if missing:
-        here = f" A file of that name is in the current directory: open './{path}'." * (
-            os.path.exists(path)
-        )
-        return PluginFileNotFoundError(
-            f"the system's loader finds no library {path!r}; install it, give a path, or check "
-            f"the spelling.{here}",
-            target=target,
-        )
-    symbol = _between(message, "undefined symbol: ", "") or _between(
-        message, "Symbol not found: ", "\n"
-    )
-    if not symbol and message.endswith("symbol not found"):
-        symbol = message.removesuffix(": symbol not found").rpartition(": ")[2]
-    if symbol:
-        symbol = symbol.split(" ")[0].rstrip(",")
-        return PluginDependencyError(
-            f"{target} needs the symbol {symbol!r}, which no library that it depends on defines; "
-            f"link it with the library that does (the loader said: {message})",
-            target=target,
-        )
-    if " not found (required by" in message or "version `" in message:
-        version = _between(message, "version `", "'")
-        return PluginDependencyError(
-            f"{target} needs the version {version!r} of a library that is older here; install a "
-            f"newer one, or build the plugin on this system (the loader said: {message})",
-            target=target,
-        )
-    if "wrong ELF class" in message or "incompatible architecture" in message:
-        return PluginArchError(
-            f"{target} or a library that it needs was built for another machine (the loader "
-            f"said: {message})",
-            target=target,
-        )
-    if "ELF" in message or "too short" in message or "not a mach-o" in message:
-        return PluginFormatError(
-            f"the loader refuses {target}: {message}; build or copy the library again",
-            target=target,
-        )
-    return PluginError(f"the loader cannot open {target}: {message}", target=target)
-
-
-def _between(text: str, before: str, after: str) -> str:
-    """The part of ``text`` between two markers, or '' where either is missing."""
-    _, found, rest = text.partition(before) if before else ("", "yes", text)
-    if not found:
-        return ""
-    if not after:
-        return rest
-    part, found, _ = rest.partition(after)
-    return part if found else ""
