@@ -110,9 +110,7 @@ def _order(magic: bytes) -> str:
     return "<" if magic[3] == 0xFE else ">"
 
 
-def _check_slice(
-    reader: Reader, start: int, size: int
-) -> tuple[tuple[str, ...], bool, str | None]:
+def _check_slice(reader: Reader, start: int, size: int) -> tuple[tuple[str, ...], bool, str | None]:
     magic = reader.read(start, 4, "Mach-O header ends")
     if magic[1:3] not in (b"\xed\xfa", b"\xfa\xed"):
         raise reader.damaged("its part for this machine is no Mach-O file")
