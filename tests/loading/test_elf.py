@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import struct
 import subprocess
 import sys
@@ -65,7 +66,9 @@ class Elf:
     def __init__(self, path: str) -> None:
         self.data = Path(path).read_bytes()
         header = struct.unpack_from("<16sHHIQQQIHHHHHH", self.data)
-        self.phoff, self.shoff, self.phnum = header[5], header[6], header[10]
+        self.phoff: int = header[5]
+        self.shoff: int = header[6]
+        self.phnum: int = header[10]
         self.shnum, names_index = header[12], header[13]
         table = [
             struct.unpack_from("<IIQQQQIIQQ", self.data, self.shoff + 64 * i)
@@ -81,7 +84,7 @@ class Elf:
     def segment(self, kind: int, nth: int = 0) -> int:
         """Where the program header of a kind is."""
         places = [self.phoff + 56 * i for i in range(self.phnum)]
-        return [p for p in places if struct.unpack_from("<I", self.data, p)[0] == kind][nth]
+        return [place for place in places if self.word(place, "<I") == kind][nth]
 
     def tag(self, tag: int) -> int:
         """Where the entry of the dynamic section for a tag is."""
@@ -97,7 +100,7 @@ class Elf:
         return bytes(data)
 
     def word(self, offset: int, form: str = "<Q") -> int:
-        return int(struct.unpack_from(form, self.data, offset)[0])
+        return int.from_bytes(self.data[offset : offset + struct.calcsize(form)], "little")
 
     def without_sections(self) -> bytes:
         data = bytearray(self.data)
@@ -212,6 +215,33 @@ def test_without_section_headers(
     path.write_bytes(Elf(libraries.build(source, *options)).without_sections())
     assert isinstance(examine(str(path)), LibraryFile)
     assert opened([str(path)]) == {str(path): 0}
+
+
+RUST = '#[no_mangle] pub extern "C" fn twice(x: f64) -> f64 { println!("{x}"); 2.0 * x }'
+
+
+@pytest.mark.skipif(shutil.which("rustc") is None, reason="needs rustc")
+def test_a_rust_library_passes(tmp_path: Path) -> None:
+    path = str(tmp_path / "librust.so")
+    command = ["rustc", "--crate-type=cdylib", "--crate-name=rust", "-o", path, "-"]
+    subprocess.run(command, input=RUST, text=True, check=True, capture_output=True)
+    assert isinstance(examine(path), LibraryFile)
+    assert opened([path]) == {path: 0}
+
+
+@pytest.mark.skipif(shutil.which("patchelf") is None, reason="needs patchelf")
+@pytest.mark.parametrize(
+    "edit", ["--set-rpath /" + "x" * 200, "--add-needed libm.so.6", "--set-soname libx.so"]
+)
+@pytest.mark.parametrize("source", ["files_plain.c", "files_tls.c", "files_static.cpp"])
+def test_an_edited_library_passes(
+    libraries: Libraries, tmp_path: Path, source: str, edit: str
+) -> None:
+    path = str(tmp_path / "lib.so")
+    shutil.copy(libraries.build(source), path)
+    subprocess.run(["patchelf", *edit.split(), path], check=True)
+    assert isinstance(examine(path), LibraryFile)
+    assert opened([path]) == {path: 0}
 
 
 def test_libraries_that_run_this_process_pass() -> None:

@@ -13,8 +13,6 @@ from jumptable.loading.elfimage cimport PF_W, PF_X, Image, Load
 from jumptable.loading.elfsymbols cimport (
     SHN_UNDEF,
     STB_LOCAL,
-    STT_FUNC,
-    STT_GNU_IFUNC,
     STT_TLS,
     Symbol,
     Symbols,
