@@ -4,6 +4,7 @@
 #include <string.h>
 
 static int started;
+long spare[4] = {1, 2, 3, 4};
 static const char *const names[] = {"low", "band", "high"};
 int (*compare)(const char *, const char *) = strcmp;
 

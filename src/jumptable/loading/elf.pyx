@@ -182,7 +182,7 @@ cdef int check_dynamic(Image image, dict tags) except -1:
     if tags.get(DT_PLTREL, DT_RELA) != DT_RELA and DT_RELA in tags:
         raise reader.damaged("its relocations of calls are of another kind than the others")
     for tag in (DT_INIT, DT_FINI):
-        if tags.get(tag) and not is_function(image, tags[tag], ENTRIES[tag]):
+        if tag in tags and not is_function(image, tags[tag], ENTRIES[tag]):
             raise reader.damaged(f"its function at {tags[tag]:#x}, to run when loaded, is no code")
     for tag, size_tag in ARRAYS.items():
         size = tags.get(size_tag, 0)

@@ -263,7 +263,7 @@ cdef class Image:
         cdef bint dynamic = False
         cdef bint unwind = False
         for segment in segments:
-            kind, flags, offset, address, _, file_size, memory_size, alignment = segment
+            kind, flags, _, address, _, file_size, memory_size, alignment = segment
             if kind == PT_DYNAMIC:
                 if dynamic:
                     raise self.reader.damaged("it has two dynamic segments")

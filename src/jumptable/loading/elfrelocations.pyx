@@ -13,8 +13,6 @@ from jumptable.loading.elfimage cimport PF_W, PF_X, Image, Load
 from jumptable.loading.elfsymbols cimport (
     SHN_UNDEF,
     STB_LOCAL,
-    STT_FUNC,
-    STT_GNU_IFUNC,
     STT_TLS,
     Symbol,
     Symbols,
@@ -254,12 +252,11 @@ cdef class Relocations:
             return None if symbol.info & 15 == STT_TLS else "is for a symbol not thread-local"
         if symbol.info & 15 == STT_TLS:
             return "takes the address of a thread-local symbol"
-        if kind == SLOT and (relocation.symbol == 0 or place & 7):
+        if relocation.symbol == 0 or (kind == SLOT and place & 7):
             return "has no symbol, or an odd place"
         # ld.so does not look up a symbol that binds here; it would take the image's start.
-        if symbol.section == SHN_UNDEF and relocation.symbol:
-            if symbol.info >> 4 == STB_LOCAL or symbol.other & 3:
-                return "is for a symbol that is local and undefined"
+        if symbol.section == SHN_UNDEF and (symbol.info >> 4 == STB_LOCAL or symbol.other & 3):
+            return "is for a symbol that is local and undefined"
         if kind == ADDRESS:
             self.fill(place)
         elif self.slotted(relocation):

@@ -144,12 +144,14 @@ cdef class Symbols:
         cdef const Symbol* symbol
         cdef Py_ssize_t i
         # Processors may define types of their own; these two do not.
+        cdef bint found
         cdef bint usual = self.image.machine in (EM_X86_64, EM_AARCH64)
         for i in range(self.count):
             symbol = self.at(i)
             if symbol.name >= size:
-                raise self.image.reader.damaged(f"the name of its symbol {i} lies outside the names")
-            if usual and symbol.info >> 4 != STB_LOCAL and not FOUND_TYPES >> (symbol.info & 15) & 1:
+                raise self.image.reader.damaged(f"the name of symbol {i} lies outside the names")
+            found = symbol.info >> 4 == STB_LOCAL or FOUND_TYPES >> (symbol.info & 15) & 1
+            if usual and not found:
                 raise self.image.reader.damaged(f"its symbol {i} is of type {symbol.info & 15}")
             if symbol.section != SHN_UNDEF:
                 self.check_definition(i, symbol)

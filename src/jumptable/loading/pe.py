@@ -116,7 +116,8 @@ def _imports(
 ) -> tuple[str, ...]:
     if len(directories) < 2 or not directories[1][0]:
         return ()
-    address, needed = directories[1][0], []
+    address = directories[1][0]
+    needed: list[str] = []
     for index in range(MAX_IMPORTS):
         offset = _offset_of(reader, sections, address + index * IMPORT.size, IMPORT.size)
         entry = IMPORT.unpack(reader.read(offset, IMPORT.size, "imports end"))

@@ -1,0 +1,2 @@
+/* Needs no other library, not even C's. */
+int twice(int x) { return 2 * x; }
