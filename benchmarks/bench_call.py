@@ -25,9 +25,7 @@ AT_MOST = {
 
 
 @pytest.mark.parametrize("function", HEADLINE + OTHERS, ids=lambda function: function.name)
-def bench_call(
-    function: Function, competitors: Competitors, results: Results, rounds: int
-) -> None:
+def bench_call(function: Function, competitors: Competitors, results: Results, rounds: int) -> None:
     ways = competitors.ways(function)
     expected = ways["hand-written builtin"].function(*function.arguments)
     for name, way in ways.items():

@@ -33,9 +33,7 @@ def bench_import(results: Results, tmp_path: Path) -> None:
 
     def run(code: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-c", code]
-        return subprocess.run(
-            command, capture_output=True, text=True, check=False, env=environment
-        )
+        return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
 
     def starter(code: str) -> Callable[[int], int]:
         def loop(count: int) -> int:

@@ -35,7 +35,9 @@ class Results:
         for name, timing in measurement.timings.items():
             ratio = measurement.ratio(subject, name)
             target = at_most.get(name)
-            cells = ["", ""] if target is None else [f"<= {target:.3g}", met(ratio.median <= target)]
+            cells = (
+                ["", ""] if target is None else [f"<= {target:.3g}", met(ratio.median <= target)]
+            )
             entries.append(
                 {
                     "name": name,
@@ -75,9 +77,7 @@ class Results:
         self.tables.append({"title": title, "rows": document})
 
     def save(self, path: str) -> None:
-        report.write_json(
-            path, {"schema": SCHEMA, "machine": self.machine, "tables": self.tables}
-        )
+        report.write_json(path, {"schema": SCHEMA, "machine": self.machine, "tables": self.tables})
 
 
 SCHEMA = "jumptable-benchmarks/1"

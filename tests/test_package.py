@@ -43,7 +43,7 @@ def rooms_used(source: str, module: list[str]) -> set[str]:
         name = words[1]
         level = len(name) - len(name.lstrip("."))
         parts = (module[: len(module) - level] if level else []) + name.lstrip(".").split(".")
-        if parts[0] == "jumptable" and len(parts) > 1:
+        if parts[0] == "jumptable" and len(parts) > 1 and parts[1]:
             used.add(parts[1])
     return used
 

@@ -81,9 +81,7 @@ def _bench(options: argparse.Namespace) -> int:
         print("\n".join(f"{name:10} {fact}" for name, fact in facts.items()))
         print(f"{'rounds':10} {rounds}, interleaved; the empty loop is subtracted\n")
         title = "What a call costs"
-        report.print_table(
-            title, report.LADDER_HEADINGS, report.ladder_table(rungs, measurement)
-        )
+        report.print_table(title, report.LADDER_HEADINGS, report.ladder_table(rungs, measurement))
     if options.json is not None:
         document = report.ladder_document(rungs, measurement, facts)
         try:

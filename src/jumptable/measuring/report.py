@@ -48,7 +48,9 @@ def plain_table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str
         "  ".join([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])]).rstrip()
         for line in lines
     ]
-    return "\n".join([title, "", aligned[0], "  ".join("-" * width for width in widths), *aligned[1:]])
+    return "\n".join(
+        [title, "", aligned[0], "  ".join("-" * width for width in widths), *aligned[1:]]
+    )
 
 
 def ladder_table(rungs: Sequence[Rung], measurement: Measurement) -> list[list[str]]:

@@ -1,0 +1,31 @@
+"""Check what is in the wheel and in the sdist; arguments: their paths."""
+
+from __future__ import annotations
+
+import sys
+import tarfile
+import zipfile
+from pathlib import PurePosixPath
+
+wheel, sdist = sys.argv[1:]
+inside = set(zipfile.ZipFile(wheel).namelist())
+sources = {"/".join(PurePosixPath(name).parts[1:]) for name in tarfile.open(sdist).getnames()}
+
+problems = [f"{name} is in the wheel" for name in inside if name.endswith((".c", ".cpp", ".pyx"))]
+problems += [f"{name} is generated, and in the sdist" for name in sources if "build/" in name]
+if "jumptable/py.typed" not in inside:
+    problems.append("the wheel has no py.typed")
+for name in sorted(sources):
+    path = PurePosixPath(name)
+    if not name.startswith("src/jumptable/"):
+        continue
+    installed = name.removeprefix("src/")
+    if path.suffix in (".py", ".pyi", ".pxd") and installed not in inside:
+        problems.append(f"{installed} is not in the wheel")
+    if path.suffix == ".pyx":
+        stem = installed.removesuffix(".pyx")
+        if f"src/{stem}.pyi" not in sources:
+            problems.append(f"{name} has no .pyi")
+        if not any(other.startswith(stem + ".") and other.endswith(".so") for other in inside):
+            problems.append(f"{stem} is not compiled in the wheel")
+sys.exit("\n".join(problems))
