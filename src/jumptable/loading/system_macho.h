@@ -1,6 +1,6 @@
 /* dlopen and Mach-O images in memory: macOS, 64 bits.
  *
- * Built to the contract in system.h, and untested.
+ * Built to the contract in system.h, and untested on macOS itself.
  *
  * dlsym also finds symbols of a library's dependencies, and says nothing of what a symbol is. Where
  * its address lies tells both: in which image, and in which section of it. The library's own symbol
