@@ -29,7 +29,7 @@ class Libraries:
             if source.endswith(".cpp"):
                 command.append("-lstdc++")
             done = subprocess.run(
-                [*command, "-o", str(target), *options], capture_output=True, text=True
+                [*command, "-o", str(target), *options], capture_output=True, text=True, check=False
             )
             if done.returncode or "ignored" in done.stderr:
                 target.unlink(missing_ok=True)

@@ -1,7 +1,7 @@
 """The check of a PE library (a Windows DLL) before the loader sees it.
 
-Layout: Microsoft's "PE Format". Written from the specification and tested on made-up files
-only: it has not run on Windows yet. No state: safe from any thread.
+Layout: Microsoft's "PE Format". Written from the specification, tested on made-up files and on
+the libraries of Wine and MinGW: it has not run on Windows yet. No state: safe from any thread.
 """
 
 from __future__ import annotations
