@@ -8,8 +8,10 @@ import zipfile
 from pathlib import PurePosixPath
 
 wheel, sdist = sys.argv[1:]
-inside = set(zipfile.ZipFile(wheel).namelist())
-sources = {"/".join(PurePosixPath(name).parts[1:]) for name in tarfile.open(sdist).getnames()}
+with zipfile.ZipFile(wheel) as archive:
+    inside = set(archive.namelist())
+with tarfile.open(sdist) as tar:
+    sources = {"/".join(PurePosixPath(name).parts[1:]) for name in tar.getnames()}
 
 problems = [f"{name} is in the wheel" for name in inside if name.endswith((".c", ".cpp", ".pyx"))]
 problems += [f"{name} is generated, and in the sdist" for name in sources if "build/" in name]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from jumptable.measuring.timing import Contestant, measure, statement
 
 from competitors import Competitors, MissingError
+from jumptable.measuring.timing import Contestant, measure, statement
 from results import Results
 from signatures import SUM
 

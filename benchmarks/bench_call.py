@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from jumptable.measuring.timing import measure
 
 from competitors import Competitors, contestants
+from jumptable.measuring.timing import measure
 from results import Results
 from signatures import HEADLINE, OTHERS, Function
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from time import perf_counter_ns
 
 from jumptable.measuring.timing import Contestant, Spread, measure
-
 from results import Results, met
 
 AT_MOST_MS = 8.0

@@ -10,10 +10,9 @@ import importlib
 import sys
 
 import jumptable
+from competitors import Competitors
 from jumptable.measuring import report
 from jumptable.measuring.timing import Measurement, measure, statement
-
-from competitors import Competitors
 from results import Results, met
 
 AT_MOST_NS = 150.0

@@ -18,9 +18,10 @@ CPLUSPLUS = ["/std:c++17", "/EHsc"] if WINDOWS else ["-std=c++17"]
 
 
 def plugin(folder: Path) -> str:
-    import setuptools  # noqa: F401 - brings distutils where the standard library has none
     from distutils.ccompiler import new_compiler
     from distutils.sysconfig import customize_compiler
+
+    import setuptools  # noqa: F401 - brings distutils where the standard library has none
 
     compiler: Any = new_compiler()
     customize_compiler(compiler)
@@ -100,6 +101,7 @@ def with_cython(folder: Path) -> str:
 
 def with_cffi(folder: Path) -> str:
     from cffi import FFI
+
     from signatures import ALL
 
     ffi = FFI()

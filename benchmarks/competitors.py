@@ -17,7 +17,6 @@ from typing import Any
 
 import jumptable
 from jumptable.measuring.timing import Contestant, statement
-
 from signatures import Function
 
 __all__ = ["Competitors", "Way", "contestants"]

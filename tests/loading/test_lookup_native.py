@@ -47,7 +47,9 @@ def test_a_null_symbol(data: jt.Plugin, signature: str) -> None:
         data.lookup("absent", signature)
 
 
-@pytest.mark.parametrize("name", ["hidden", "hidden_by_static", "", "nul\0", "\udc80", "x" * 9999])
+@pytest.mark.parametrize(
+    "name", ["hidden", "hidden_by_static", "", "weak\0", "weak\0er", "\udc80", "x" * 9999]
+)
 def test_names_that_are_not_exported(data: jt.Plugin, name: str) -> None:
     with pytest.raises(jt.SymbolNotFoundError, match="libdata.so exports no symbol") as raised:
         data.lookup(name, "int()")
@@ -76,8 +78,9 @@ def test_without_a_signature(data: jt.Plugin) -> None:
         data.lookup("get_ratio")
     with pytest.raises(jt.SignatureError, match=r"plugin.lookup\('ratio', 'int32_t'\)"):
         data.lookup("ratio")
-    with pytest.raises(jt.SymbolNotFoundError):
-        data.lookup("nothing")
+    for name in ("nothing", "\udc80", "weak\0"):
+        with pytest.raises(jt.SymbolNotFoundError):
+            data.lookup(name)
 
 
 def test_wrong_signatures_change_nothing(data: jt.Plugin) -> None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from .files import LibraryFile
     from .plugin import Plugin
+    from .system import Found
 
 __all__ = ["NativeSource", "find_bare", "load"]
 
@@ -40,8 +41,8 @@ class NativeSource:
 
     def attribute(self, plugin: Plugin, name: str) -> NoReturn:
         """A native symbol without a signature: nothing says what it is."""
-        found = self.image.find(name)
-        if found.kind in ("nothing", "foreign"):
+        found = self._find(plugin, name)
+        if found.kind == "foreign":
             self._refuse(plugin, name, found.kind, found.owner)
         example = "int32_t" if found.kind == "data" else "double(double)"
         raise SignatureError(
@@ -61,10 +62,7 @@ class NativeSource:
         """What ``name`` is under a canonical signature or type; called once for each pair."""
         wanted = parse(text)
         sys.audit("jumptable.lookup", self.target, name, text)
-        try:
-            found = self.image.find(name)
-        except (UnicodeEncodeError, ValueError):
-            self._refuse(plugin, name, "nothing", "")
+        found = self._find(plugin, name)
         kind = "data" if isinstance(wanted, CType) else "function"
         if found.kind != kind:
             self._refuse(plugin, name, found.kind, found.owner)
@@ -77,6 +75,15 @@ class NativeSource:
                 )
             return Variable(name, wanted, found.address, plugin, writable=found.writable)
         return make_function(name, self._plan(wanted), found.address, plugin, from_plugin=True)
+
+    def _find(self, plugin: Plugin, name: str) -> Found:
+        try:
+            found = self.image.find(name)
+        except UnicodeEncodeError:
+            self._refuse(plugin, name, "nothing", "")
+        if found.kind == "nothing":
+            self._refuse(plugin, name, "nothing", "")
+        return found
 
     def _plan(self, signature: Signature) -> Plan:
         # Nogil functions promise not to touch Python, so there is no exception to look for.

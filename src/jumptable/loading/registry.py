@@ -19,7 +19,7 @@ import os
 import sys
 from time import perf_counter
 
-from ..errors import PluginModuleNotFoundError, PluginTrustError
+from ..errors import PluginFileNotFoundError, PluginModuleNotFoundError, PluginTrustError
 from .files import examine
 from .natives import NativeSource, find_bare, load
 from .objects import ObjectSource, import_module, member
@@ -123,6 +123,8 @@ def _open_path(path: str) -> Plugin:
 
 
 def _open_bare(name: str) -> Plugin:
+    if "\0" in name:
+        raise PluginFileNotFoundError(f"{name!r} is no library's name: it holds a NUL", target=name)
     with _lock:
         if name in _opened:
             return _opened[name]

@@ -86,10 +86,12 @@ cdef class Image:
         return <uintptr_t>self.image.handle
 
     def find(self, str name not None):
-        """What ``name`` is in this library, a `Found`."""
+        """What ``name`` is in this library, a `Found`; UnicodeEncodeError for a lone surrogate."""
         cdef bytes encoded = name.encode()
         cdef jt_found found
         cdef Found answer = Found.__new__(Found)
+        if 0 in encoded:
+            encoded = b""  # C would find the name before the NUL; the empty name, nothing has
         jt_find(&self.image, encoded, &found)
         answer.kind = KINDS[<int>found.what]
         answer.address = <uintptr_t>found.address
