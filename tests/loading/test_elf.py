@@ -23,7 +23,7 @@ from jumptable.errors import PluginArchError, PluginError, PluginFormatError
 from jumptable.loading.files import LibraryFile, examine
 
 if TYPE_CHECKING:
-    from conftest import Libraries
+    from tests.loading.conftest import Libraries
 
 pytestmark = pytest.mark.skipif(
     not sys.platform.startswith("linux") or sys.maxsize < 1 << 32 or sys.byteorder != "little",

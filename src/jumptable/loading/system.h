@@ -1,6 +1,6 @@
 /* The platform seam: everything that this package asks of a dynamic loader, and nothing else.
  *
- *   jt_load            open a library, or say why not; the GIL may be released meanwhile
+ *   jt_load            open a library, or raise the given exception; may release the GIL
  *   jt_image_init      learn from an open library what jt_find and jt_each_name need
  *   jt_find            one symbol: is it the library's own, what is it, where is it
  *   jt_each_name       the names that a library exports, for suggestions
@@ -35,6 +35,13 @@ typedef struct {
     int writable;    /* data lies in writable memory */
     char owner[256]; /* of a foreign symbol: the library that it belongs to */
 } jt_found;
+
+/* Raise the exception `refusal` with the loader's message, whose reference is taken over. */
+static void jt_refuse(PyObject *refusal, PyObject *message) {
+    if (message != NULL)
+        PyErr_SetObject(refusal, message);
+    Py_XDECREF(message);
+}
 
 #if defined(_WIN32)
 #include "system_windows.h"

@@ -1,7 +1,6 @@
 """The platform's dynamic loader, as Python sees it; `system.h` has the platforms."""
 
 cimport cython
-from cpython.object cimport PyObject
 from libc.stdint cimport uintptr_t
 
 cdef extern from "system.h":
@@ -21,7 +20,7 @@ cdef extern from "system.h":
     ctypedef struct jt_image:
         void *handle
         const char *path
-    void *jt_load(object, int, PyObject **) except *
+    void *jt_load(object, int, object) except *
     int jt_image_init(jt_image *, void *) noexcept
     void jt_find(const jt_image *, const char *, jt_found *) noexcept
     int jt_each_name(
@@ -30,7 +29,6 @@ cdef extern from "system.h":
     list jt_search()
 
 cdef extern from "Python.h":
-    void Py_XDECREF(PyObject *) noexcept
     str PyUnicode_DecodeFSDefault(const char *)
 
 # In the order of jt_what.
@@ -69,13 +67,7 @@ cdef class Image:
         Code in the library runs: its constructors. If one of them sets a Python exception, that
         is raised. ``release_gil`` only for a library that uses nothing of Python's C API.
         """
-        cdef PyObject *message = NULL
-        cdef void *handle = jt_load(path, release_gil, &message)
-        if handle == NULL:
-            reason = <object>message
-            Py_XDECREF(message)
-            raise LoadError(reason)
-        jt_image_init(&self.image, handle)
+        jt_image_init(&self.image, jt_load(path, release_gil, LoadError))
         self.path = ""
         if self.image.path != NULL:
             self.path = PyUnicode_DecodeFSDefault(self.image.path)

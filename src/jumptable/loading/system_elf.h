@@ -10,7 +10,7 @@
 #ifndef JUMPTABLE_SYSTEM_ELF_H
 #define JUMPTABLE_SYSTEM_ELF_H
 
-#include <dlfcn.h>
+#include "system_dlopen.h"
 #include <elf.h>
 #include <link.h>
 
@@ -91,25 +91,6 @@ static int jt_image_init(jt_image *image, void *handle) {
     dl_iterate_phdr(jt_note_segments, image);
     image->handle = handle;
     return image->symbols != NULL && image->strings != NULL ? 0 : -1;
-}
-
-static void *jt_load(PyObject *path, int release_gil, PyObject **error) {
-    PyObject *encoded = PyUnicode_EncodeFSDefault(path);
-    PyThreadState *state = NULL;
-    void *handle;
-    *error = NULL;
-    if (encoded == NULL)
-        return NULL;
-    if (release_gil)
-        state = PyEval_SaveThread();
-    handle = dlopen(PyBytes_AS_STRING(encoded), RTLD_NOW | RTLD_LOCAL);
-    const char *message = handle == NULL ? dlerror() : NULL;
-    if (release_gil)
-        PyEval_RestoreThread(state);
-    if (handle == NULL)
-        *error = PyUnicode_DecodeFSDefault(message != NULL ? message : "no reason was given");
-    Py_DECREF(encoded);
-    return handle;
 }
 
 /* Where a bare name would be looked for, apart from the loader's cache: a list of str. */

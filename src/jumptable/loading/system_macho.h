@@ -15,7 +15,7 @@
 #ifndef JUMPTABLE_SYSTEM_MACHO_H
 #define JUMPTABLE_SYSTEM_MACHO_H
 
-#include <dlfcn.h>
+#include "system_dlopen.h"
 #include <mach-o/dyld.h>
 #include <mach-o/loader.h>
 #include <mach-o/nlist.h>
@@ -113,25 +113,6 @@ static int jt_image_init(jt_image *image, void *handle) {
     image->strings = (const char *)(file + table->stroff);
     image->strings_size = table->strsize;
     return 0;
-}
-
-static void *jt_load(PyObject *path, int release_gil, PyObject **error) {
-    PyObject *encoded = PyUnicode_EncodeFSDefault(path);
-    PyThreadState *state = NULL;
-    void *handle;
-    *error = NULL;
-    if (encoded == NULL)
-        return NULL;
-    if (release_gil)
-        state = PyEval_SaveThread();
-    handle = dlopen(PyBytes_AS_STRING(encoded), RTLD_NOW | RTLD_LOCAL);
-    const char *message = handle == NULL ? dlerror() : NULL;
-    if (release_gil)
-        PyEval_RestoreThread(state);
-    if (handle == NULL)
-        *error = PyUnicode_DecodeFSDefault(message != NULL ? message : "no reason was given");
-    Py_DECREF(encoded);
-    return handle;
 }
 
 /* Append the folders of a list with colons between them; empty ones mean nothing to dyld. */

@@ -131,11 +131,10 @@ static wchar_t *jt_wide_path(PyObject *path) {
 /* A bare name is looked for in the program's own folder, the system's, and those of
  * os.add_dll_directory, as ctypes does; not in the current directory or PATH, where anybody could
  * put one. A library given by its path may bring its dependencies along in its folder. */
-static void *jt_load(PyObject *path, int release_gil, PyObject **error) {
+static void *jt_load(PyObject *path, int release_gil, PyObject *refusal) {
     wchar_t *wide = jt_wide_path(path);
     PyThreadState *state = NULL;
     DWORD flags = LOAD_LIBRARY_SEARCH_DEFAULT_DIRS, mode = 0, number = 0;
-    *error = NULL;
     if (wide == NULL)
         return NULL;
     if (wcschr(wide, L'\\') != NULL)
@@ -152,7 +151,7 @@ static void *jt_load(PyObject *path, int release_gil, PyObject **error) {
     if (release_gil)
         PyEval_RestoreThread(state);
     if (handle == NULL)
-        *error = jt_error_text(number);
+        jt_refuse(refusal, jt_error_text(number));
     PyMem_Free(wide);
     return (void *)handle;
 }

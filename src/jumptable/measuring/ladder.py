@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from glob import glob
 from time import perf_counter_ns
+from typing import Any
 
 from ..errors import PluginError
 from ..loading.plugin import Plugin
@@ -128,7 +129,8 @@ def _cffi(name: str) -> Contestant:
 
     ffi = FFI()
     ffi.cdef("double fabs(double);")
-    return _call(name, ffi.dlopen(math_library().path or math_library().name).fabs)
+    library: Any = ffi.dlopen(math_library().path or math_library().name)
+    return _call(name, library.fabs)
 
 
 def _lookup(name: str) -> Contestant:
