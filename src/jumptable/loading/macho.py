@@ -1,7 +1,8 @@
 """The check of a Mach-O library (macOS), single or universal, before dyld sees it.
 
 Layout: ``<mach-o/loader.h>`` and ``<mach-o/fat.h>``. Written from the specification, tested on
-made-up files and on what LLVM's linker makes: it has not run on macOS yet. No state: safe from any thread.
+made-up files and on what LLVM's linker makes: it has not run on macOS yet. No state: safe from
+any thread.
 """
 
 from __future__ import annotations
