@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,39 +13,35 @@ import pytest
 SOURCES = Path(__file__).parent.parent / "plugins"
 
 
-class Libraries:
-    """Builds libraries of the sources in ``tests/plugins``, each once."""
+@pytest.fixture(scope="session")
+def build(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
+    """Builds a source of ``tests/plugins`` with linker options, once; gives the path.
 
-    def __init__(self, folder: Path, compiler: str) -> None:
-        self.folder = folder
-        self.compiler = compiler
+    Skips the test where compiler or linker lack an option.
+    """
+    compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+    if compiler is None or not sys.platform.startswith("linux"):
+        pytest.skip("needs a C compiler that makes ELF libraries")
+    folder = tmp_path_factory.mktemp("libraries")
 
-    def build(self, source: str, *options: str) -> str:
-        """The path of ``source`` built with ``options``; skips where the linker has no such."""
+    def build(source: str, *options: str) -> str:
         # Options are in the name, so that every variant is a file of its own.
         name = "_".join(["lib" + Path(source).stem, *options]).replace("/", "")
-        target = self.folder / (name.replace(",", "_").replace("=", "-") + ".so")
+        target = folder / (name.replace(",", "_").replace("=", "-") + ".so")
         if not target.exists():
-            command = [self.compiler, "-O1", "-shared", "-fPIC", str(SOURCES / source)]
+            command = [compiler, "-O1", "-shared", "-fPIC", str(SOURCES / source)]
             if source.endswith(".cpp"):
                 command.append("-lstdc++")
-            done = subprocess.run(
-                [*command, "-o", str(target), *options], capture_output=True, text=True, check=False
-            )
+            command += ["-o", str(target), *options]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
             if done.returncode or "ignored" in done.stderr:
                 target.unlink(missing_ok=True)
                 pytest.skip(f"cannot build {source} with {options}: {done.stderr.strip()}")
         return str(target)
 
-
-@pytest.fixture(scope="session")
-def libraries(tmp_path_factory: pytest.TempPathFactory) -> Libraries:
-    compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
-    if compiler is None or not sys.platform.startswith("linux"):
-        pytest.skip("needs a C compiler that makes ELF libraries")
-    return Libraries(tmp_path_factory.mktemp("libraries"), compiler)
+    return build
 
 
 @pytest.fixture(scope="session")
-def plain(libraries: Libraries) -> str:
-    return libraries.build("files_plain.c")
+def plain(build: Callable[..., str]) -> str:
+    return build("files_plain.c")

@@ -5,15 +5,14 @@ A library that passed is opened in a child process, which must survive it.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import shutil
-import struct
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -21,118 +20,14 @@ from hypothesis import strategies as st
 
 from jumptable.errors import PluginArchError, PluginError, PluginFormatError
 from jumptable.loading.files import LibraryFile, examine
+from tests.loading.elf_patching import Elf, opened
 
-if TYPE_CHECKING:
-    from tests.loading.conftest import Libraries
+Build = Callable[..., str]
 
 pytestmark = pytest.mark.skipif(
     not sys.platform.startswith("linux") or sys.maxsize < 1 << 32 or sys.byteorder != "little",
     reason="the deep check is for 64-bit ELF; these tests patch little-endian files",
 )
-
-# Opens each path it reads, each in a process of its own, and says how that process ended.
-OPENER = """
-import ctypes, os, sys
-exit_with_finalisers = ctypes.CDLL(None).exit
-silent = os.open(os.devnull, os.O_WRONLY)
-for path in sys.stdin.read().split():
-    child = os.fork()
-    if not child:
-        os.dup2(silent, 1), os.dup2(silent, 2)
-        try:
-            ctypes.CDLL(path, mode=os.RTLD_NOW)
-        except Exception:
-            os._exit(3)
-        exit_with_finalisers(0)
-    print(path, os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
-"""
-
-
-def opened(paths: Iterable[str]) -> dict[str, int]:
-    """How a process that opens each library ends: 0, 3 if dlopen refused, -signal."""
-    done = subprocess.run(
-        [sys.executable, "-c", OPENER],
-        input="\n".join(paths),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return {path: int(code) for path, code in (line.split() for line in done.stdout.splitlines())}
-
-
-class Elf:
-    """Just enough of a good 64-bit little-endian ELF file to know what to damage."""
-
-    def __init__(self, path: str) -> None:
-        self.data = Path(path).read_bytes()
-        header = struct.unpack_from("<16sHHIQQQIHHHHHH", self.data)
-        self.phoff: int = header[5]
-        self.shoff: int = header[6]
-        self.phnum: int = header[10]
-        self.shnum, names_index = header[12], header[13]
-        table = [
-            struct.unpack_from("<IIQQQQIIQQ", self.data, self.shoff + 64 * i)
-            for i in range(self.shnum)
-        ]
-        names = table[names_index][4]
-        self.sections: dict[str, tuple[int, int]] = {}
-        for fields in table:
-            name = self.data[names + fields[0] : self.data.index(b"\0", names + fields[0])]
-            if fields[1] not in (0, 8):
-                self.sections[name.decode()] = (fields[4], fields[5])
-
-    def segment(self, kind: int, nth: int = 0) -> int:
-        """Where the program header of a kind is."""
-        places = [self.phoff + 56 * i for i in range(self.phnum)]
-        return [place for place in places if self.word(place, "<I") == kind][nth]
-
-    def tag(self, tag: int) -> int:
-        """Where the entry of the dynamic section for a tag is."""
-        offset, size = self.sections[".dynamic"]
-        for place in range(offset, offset + size, 16):
-            if struct.unpack_from("<Q", self.data, place)[0] == tag:
-                return place
-        raise KeyError(tag)
-
-    def with_word(self, offset: int, value: int, form: str = "<Q") -> bytes:
-        data = bytearray(self.data)
-        struct.pack_into(form, data, offset, value)
-        return bytes(data)
-
-    def word(self, offset: int, form: str = "<Q") -> int:
-        return int.from_bytes(self.data[offset : offset + struct.calcsize(form)], "little")
-
-    def without_sections(self) -> bytes:
-        data = bytearray(self.data)
-        data[40:48] = bytes(8)
-        data[60:64] = bytes(4)
-        return bytes(data)
-
-    def structure(self) -> list[int]:
-        """Every byte of the headers and of the tables that ld.so reads."""
-        ranges = [(0, 64), (self.phoff, 56 * self.phnum), (self.shoff, 64 * self.shnum)]
-        tables = (".dynamic", ".dynsym", ".dynstr", ".hash", ".gnu.hash", ".rela.", ".relr.")
-        for name, place in self.sections.items():
-            if name.startswith((*tables, ".gnu.version")):
-                ranges.append(place)
-        return sorted({i for offset, size in ranges for i in range(offset, offset + size)})
-
-    def unwitnessed(self) -> set[int]:
-        """Bytes that say which function is called, where nothing else in the file says so too.
-
-        Names, types and values of symbols; symbols and addends of relocations.
-        """
-        found: set[int] = set()
-        for name, (offset, size) in self.sections.items():
-            if name == ".dynsym":
-                for entry in range(offset, offset + size, 24):
-                    found.update(range(entry, entry + 5), range(entry + 8, entry + 16))
-            elif name.startswith(".rela."):
-                for entry in range(offset, offset + size, 24):
-                    found.update(range(entry + 12, entry + 24))
-            elif name in (".dynstr", ".relr.dyn"):
-                found.update(range(offset, offset + size))
-        return found
 
 
 @pytest.fixture(scope="session")
@@ -181,10 +76,8 @@ VARIANTS = [
 
 @pytest.mark.parametrize("options", VARIANTS, ids=" ".join)
 @pytest.mark.parametrize("source", ["files_plain.c", "files_tls.c", "files_static.cpp"])
-def test_what_linkers_make_passes(
-    libraries: Libraries, source: str, options: tuple[str, ...]
-) -> None:
-    path = libraries.build(source, *options)
+def test_what_linkers_make_passes(build: Build, source: str, options: tuple[str, ...]) -> None:
+    path = build(source, *options)
     assert isinstance(examine(path), LibraryFile)
     assert opened([path]) == {path: 0}
 
@@ -198,10 +91,8 @@ def test_what_linkers_make_passes(
         ("files_tls.c", ("-mtls-dialect=gnu2",)),
     ],
 )
-def test_unusual_libraries_pass(
-    libraries: Libraries, source: str, options: tuple[str, ...]
-) -> None:
-    path = libraries.build(source, *options)
+def test_unusual_libraries_pass(build: Build, source: str, options: tuple[str, ...]) -> None:
+    path = build(source, *options)
     assert isinstance(examine(path), LibraryFile)
     assert opened([path]) == {path: 0}
 
@@ -209,10 +100,10 @@ def test_unusual_libraries_pass(
 @pytest.mark.parametrize("options", [(), ("-Wl,--hash-style=sysv",)], ids=" ".join)
 @pytest.mark.parametrize("source", ["files_plain.c", "files_tls.c", "files_bare.c"])
 def test_without_section_headers(
-    libraries: Libraries, tmp_path: Path, source: str, options: tuple[str, ...]
+    build: Build, tmp_path: Path, source: str, options: tuple[str, ...]
 ) -> None:
     path = tmp_path / "lib.so"
-    path.write_bytes(Elf(libraries.build(source, *options)).without_sections())
+    path.write_bytes(Elf(build(source, *options)).without_sections())
     assert isinstance(examine(str(path)), LibraryFile)
     assert opened([str(path)]) == {str(path): 0}
 
@@ -234,11 +125,9 @@ def test_a_rust_library_passes(tmp_path: Path) -> None:
     "edit", ["--set-rpath /" + "x" * 200, "--add-needed libm.so.6", "--set-soname libx.so"]
 )
 @pytest.mark.parametrize("source", ["files_plain.c", "files_tls.c", "files_static.cpp"])
-def test_an_edited_library_passes(
-    libraries: Libraries, tmp_path: Path, source: str, edit: str
-) -> None:
+def test_an_edited_library_passes(build: Build, tmp_path: Path, source: str, edit: str) -> None:
     path = str(tmp_path / "lib.so")
-    shutil.copy(libraries.build(source), path)
+    shutil.copy(build(source), path)
     subprocess.run(["patchelf", *edit.split(), path], check=True)
     assert isinstance(examine(path), LibraryFile)
     assert opened([path]) == {path: 0}
@@ -252,13 +141,13 @@ def test_libraries_that_run_this_process_pass() -> None:
         examine(path)
 
 
-def test_what_it_says_about_itself(libraries: Libraries) -> None:
-    named = examine(libraries.build("files_plain.c", "-Wl,-soname,libplain.so.1"))
+def test_what_it_says_about_itself(build: Build) -> None:
+    named = examine(build("files_plain.c", "-Wl,-soname,libplain.so.1"))
     assert named.soname == "libplain.so.1"
     assert any(name.startswith("libc.so") for name in named.needed)
     assert not named.uses_python
-    assert examine(libraries.build("files_python.c")).uses_python
-    assert examine(libraries.build("files_bare.c", "-nostdlib")).needed == ()
+    assert examine(build("files_python.c")).uses_python
+    assert examine(build("files_bare.c", "-nostdlib")).needed == ()
 
 
 # Cut libraries.
@@ -310,9 +199,9 @@ def test_another_machine_names_both(
     assert f"built for {machine}" in message and "this Python is " in message
 
 
-def test_an_object_file(libraries: Libraries) -> None:
+def test_an_object_file(build: Build) -> None:
     with pytest.raises(PluginFormatError, match=r"an object file.*-shared"):
-        examine(libraries.build("files_plain.c", "-r", "-nostdlib"))
+        examine(build("files_plain.c", "-r", "-nostdlib"))
 
 
 def test_executables() -> None:
@@ -465,8 +354,8 @@ def test_a_relocation_of_the_dynamic_section(elf: Elf, refuses: Callable[..., st
     assert "the dynamic section itself" in message
 
 
-def test_a_circle_in_the_hash_table(libraries: Libraries, refuses: Callable[..., str]) -> None:
-    elf = Elf(libraries.build("files_plain.c", "-Wl,--hash-style=sysv"))
+def test_a_circle_in_the_hash_table(build: Build, refuses: Callable[..., str]) -> None:
+    elf = Elf(build("files_plain.c", "-Wl,--hash-style=sysv"))
     offset = elf.sections[".hash"][0]
     buckets, symbols = elf.word(offset, "<I"), elf.word(offset + 4, "<I")
     first = next(
@@ -480,8 +369,8 @@ def test_a_circle_in_the_hash_table(libraries: Libraries, refuses: Callable[...,
     assert "its hash table" in refuses(elf.with_word(offset, 0xFFFFFFFF, "<I"))
 
 
-def test_thread_local_damage(libraries: Libraries, refuses: Callable[..., str]) -> None:
-    elf = Elf(libraries.build("files_tls.c"))
+def test_thread_local_damage(build: Build, refuses: Callable[..., str]) -> None:
+    elf = Elf(build("files_tls.c"))
     segment = elf.segment(PT_TLS)
     assert "thread-local" in refuses(elf.with_word(segment, 0, "<I"))
     assert "impossible size" in refuses(elf.with_word(segment + 40, 1 << 50))
@@ -489,8 +378,8 @@ def test_thread_local_damage(libraries: Libraries, refuses: Callable[..., str]) 
     assert "do not agree" in refuses(elf.with_word(segment + 40, 1 << 16))
 
 
-def test_packed_relocations(libraries: Libraries, refuses: Callable[..., str]) -> None:
-    elf = Elf(libraries.build("files_plain.c", "-Wl,-z,pack-relative-relocs"))
+def test_packed_relocations(build: Build, refuses: Callable[..., str]) -> None:
+    elf = Elf(build("files_plain.c", "-Wl,-z,pack-relative-relocs"))
     offset = elf.sections[".relr.dyn"][0]
     assert "start with a bitmap" in refuses(elf.with_word(offset, 1))
     assert "not writable" in refuses(elf.with_word(offset, 0x40))
@@ -510,8 +399,8 @@ def mutants(elf: Elf, positions: list[int], count: int, seed: int) -> Iterable[b
 
 
 @pytest.mark.parametrize("source", ["files_plain.c", "files_tls.c", "files_static.cpp"])
-def test_changed_bytes_of_the_structure(libraries: Libraries, tmp_path: Path, source: str) -> None:
-    elf = Elf(libraries.build(source))
+def test_changed_bytes_of_the_structure(build: Build, tmp_path: Path, source: str) -> None:
+    elf = Elf(build(source))
     # Nothing can tell that a library calls another function than it once did.
     positions = sorted(set(elf.structure()) - elf.unwitnessed())
     passed = []
@@ -531,18 +420,16 @@ def test_changed_bytes_of_the_structure(libraries: Libraries, tmp_path: Path, so
 
 @pytest.mark.parametrize("options", [(), ("-Wl,--hash-style=sysv",)], ids=" ".join)
 def test_changed_bytes_without_section_headers(
-    libraries: Libraries, tmp_path: Path, options: tuple[str, ...]
+    build: Build, tmp_path: Path, options: tuple[str, ...]
 ) -> None:
-    elf = Elf(libraries.build("files_tls.c", *options))
+    elf = Elf(build("files_tls.c", *options))
     positions = elf.structure()
     elf.data = elf.without_sections()
     path = tmp_path / "lib.so"
     for data in mutants(elf, positions, 2000, seed=2):
         path.write_bytes(data)
-        try:
+        with contextlib.suppress(PluginError):
             examine(str(path))
-        except PluginError:
-            pass
 
 
 @settings(
@@ -556,10 +443,8 @@ def test_any_damage_is_a_plugin_error(
     for offset, patch in patches:
         data[20 + offset : 20 + offset + len(patch)] = patch
     (tmp_path / "lib.so").write_bytes(data)
-    try:
+    with contextlib.suppress(PluginError):
         examine(str(tmp_path / "lib.so"))
-    except PluginError:
-        pass
 
 
 @settings(

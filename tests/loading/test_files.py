@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import subprocess
@@ -253,10 +254,8 @@ def test_every_prefix_and_every_damaged_byte_of_other_formats(
         for value in (0, 0x7F, 0xFF):
             damaged = content[:position] + bytes([value]) + content[position + 1 :]
             reader = reader_of(tmp_path / "damaged", damaged)
-            try:
+            with contextlib.suppress(PluginError):
                 check(reader)
-            except PluginError:
-                pass
             os.close(reader.descriptor)
 
 
