@@ -110,9 +110,11 @@ typedef struct {
 
 #if defined(__GNUC__)
 #define JT_COLD __attribute__((noinline, cold))
+#define JT_NOINLINE __attribute__((noinline)) /* not a copy for each trampoline */
 #define JT_LIKELY(condition) __builtin_expect(!!(condition), 1)
 #else
 #define JT_COLD
+#define JT_NOINLINE
 #define JT_LIKELY(condition) (condition)
 #endif
 
@@ -139,28 +141,26 @@ static JT_COLD PyObject *jt_place(const jt_native *native, Py_ssize_t index) {
     return PyUnicode_FromFormat("%s() argument %zd", native->method.ml_name, index + 1);
 }
 
-static JT_COLD int jt_wrong_type(const jt_native *native, Py_ssize_t index, PyObject *value) {
+static JT_COLD void jt_wrong_type(const jt_native *native, Py_ssize_t index, PyObject *value) {
     const jt_type *type = &native->plan->params[index];
     PyObject *place = jt_place(native, index);
     if (place != NULL)
         PyErr_Format(PyExc_TypeError, "%U: expected %s for '%s', got %.100s", place,
                      jt_expected(type), type->ctype, Py_TYPE(value)->tp_name);
     Py_XDECREF(place);
-    return -1;
 }
 
-static JT_COLD int jt_wrong_buffer(const jt_native *native, Py_ssize_t index, PyObject *value,
-                                   const char *found) {
+static JT_COLD void jt_wrong_buffer(const jt_native *native, Py_ssize_t index, PyObject *value,
+                                    const char *found) {
     const jt_type *type = &native->plan->params[index];
     PyErr_Format(PyExc_TypeError,
                  "%s() argument %zd: expected a C-contiguous%s buffer for '%s', got a %s %.100s",
                  native->method.ml_name, index + 1, type->constant ? "" : ", writable", type->ctype,
                  found, Py_TYPE(value)->tp_name);
-    return -1;
 }
 
 /* A long int is not printed: its digits could be millions. */
-static JT_COLD int jt_out_of_range(const jt_native *native, Py_ssize_t index, PyObject *value) {
+static JT_COLD void jt_out_of_range(const jt_native *native, Py_ssize_t index, PyObject *value) {
     const jt_type *type = &native->plan->params[index];
     int overflow = 0;
     PyErr_Clear();
@@ -175,13 +175,12 @@ static JT_COLD int jt_out_of_range(const jt_native *native, Py_ssize_t index, Py
                      type->ctype);
     Py_XDECREF(place);
     Py_XDECREF(shown);
-    return -1;
 }
 
 /* ---- numbers ----------------------------------------------------------------------------- */
 
 /* Ints of one digit, without a call. Anything else: 0. */
-static inline int jt_small_int(PyObject *value, int64_t *out) {
+static inline int jt_one_digit(PyObject *value, int64_t *out) {
     if (!PyLong_CheckExact(value))
         return 0;
 #if PY_VERSION_HEX >= 0x030C0000
@@ -200,37 +199,57 @@ static inline int jt_small_int(PyObject *value, int64_t *out) {
 static JT_COLD int jt_int_slow(const jt_native *native, Py_ssize_t index, PyObject *value,
                                int64_t *out) {
     const jt_type *type = &native->plan->params[index];
-    if (!PyIndex_Check(value))
-        return jt_wrong_type(native, index, value);
+    if (!PyIndex_Check(value)) {
+        jt_wrong_type(native, index, value);
+        return -1;
+    }
     PyObject *number = PyNumber_Index(value);
     if (number == NULL)
         return -1;
     int overflow = 0, status = 0;
-    int64_t small = PyLong_AsLongLongAndOverflow(number, &overflow);
-    if (overflow == 0 && (uint64_t)small - (uint64_t)type->low <= type->span) {
-        *out = small;
+    int64_t narrow = PyLong_AsLongLongAndOverflow(number, &overflow);
+    if (overflow == 0 && (uint64_t)narrow - (uint64_t)type->low <= type->span) {
+        *out = narrow;
     } else if (overflow > 0 && type->kind == JT_UNSIGNED && type->size == 8) {
         uint64_t large = PyLong_AsUnsignedLongLong(number);
-        if (large == UINT64_MAX && PyErr_Occurred())
-            status = jt_out_of_range(native, index, number);
+        if (large == UINT64_MAX && PyErr_Occurred()) {
+            jt_out_of_range(native, index, number);
+            status = -1;
+        }
         *out = (int64_t)large;
     } else {
-        status = jt_out_of_range(native, index, number);
+        jt_out_of_range(native, index, number);
+        status = -1;
     }
     Py_DECREF(number);
     return status;
 }
 
+/* Ints of several digits: pointers, hashes, times. */
+static JT_NOINLINE int jt_int_wide(const jt_native *native, Py_ssize_t index, PyObject *value,
+                                   int64_t *out) {
+    const jt_type *type = &native->plan->params[index];
+    int overflow;
+    if (PyLong_CheckExact(value)) {
+        int64_t wide = PyLong_AsLongLongAndOverflow(value, &overflow);
+        if (overflow == 0 && (uint64_t)wide - (uint64_t)type->low <= type->span) {
+            *out = wide;
+            return 0;
+        }
+    }
+    return jt_int_slow(native, index, value, out);
+}
+
 /* An integer of any width, as the 64 bits of its register. */
 static inline int jt_int(const jt_native *native, Py_ssize_t index, PyObject *value, int64_t *out) {
     const jt_type *type = &native->plan->params[index];
-    int64_t small;
-    if (JT_LIKELY(jt_small_int(value, &small)) &&
-        JT_LIKELY((uint64_t)small - (uint64_t)type->low <= type->span)) {
-        *out = small;
+    int64_t digit;
+    if (JT_LIKELY(jt_one_digit(value, &digit)) &&
+        JT_LIKELY((uint64_t)digit - (uint64_t)type->low <= type->span)) {
+        *out = digit;
         return 0;
     }
-    return jt_int_slow(native, index, value, out);
+    return jt_int_wide(native, index, value, out);
 }
 
 static JT_COLD int jt_double_slow(const jt_native *native, Py_ssize_t index, PyObject *value,
@@ -238,12 +257,14 @@ static JT_COLD int jt_double_slow(const jt_native *native, Py_ssize_t index, PyO
     PyNumberMethods *number = Py_TYPE(value)->tp_as_number;
     int is_int = PyLong_Check(value);
     if (!PyFloat_Check(value) && !is_int &&
-        (number == NULL || (number->nb_float == NULL && number->nb_index == NULL)))
-        return jt_wrong_type(native, index, value);
+        (number == NULL || (number->nb_float == NULL && number->nb_index == NULL))) {
+        jt_wrong_type(native, index, value);
+        return -1;
+    }
     double result = PyFloat_AsDouble(value);
     if (result == -1.0 && PyErr_Occurred()) {
         if (is_int && PyErr_ExceptionMatches(PyExc_OverflowError))
-            return jt_out_of_range(native, index, value);
+            jt_out_of_range(native, index, value);
         return -1;
     }
     *out = result;
@@ -259,22 +280,22 @@ static inline int jt_double(const jt_native *native, Py_ssize_t index, PyObject 
     return jt_double_slow(native, index, value, out);
 }
 
-/* A float in the low half of its register. */
 static inline int jt_float(const jt_native *native, Py_ssize_t index, PyObject *value,
-                           uint64_t *out) {
+                           float *out) {
     double wide;
     if (jt_double(native, index, value, &wide) < 0)
         return -1;
     float narrow = (float)wide;
-    if (isinf(narrow) && !isinf(wide))
-        return jt_out_of_range(native, index, value);
-    uint32_t bits;
-    memcpy(&bits, &narrow, sizeof(bits));
-    *out = bits; /* all 8 bytes at once: a wider load after a narrower store would stall */
+    if (isinf(narrow) && !isinf(wide)) {
+        jt_out_of_range(native, index, value);
+        return -1;
+    }
+    *out = narrow;
     return 0;
 }
 
-static int jt_bool(const jt_native *native, Py_ssize_t index, PyObject *value, int64_t *out) {
+static inline int jt_bool(const jt_native *native, Py_ssize_t index, PyObject *value,
+                          int64_t *out) {
     if (value == Py_True || value == Py_False) {
         *out = value == Py_True;
         return 0;
@@ -284,7 +305,8 @@ static int jt_bool(const jt_native *native, Py_ssize_t index, PyObject *value, i
 
 /* ---- strings, buffers, addresses --------------------------------------------------------- */
 
-static int jt_string(const jt_native *native, Py_ssize_t index, PyObject *value, void **out) {
+static JT_NOINLINE int jt_string(const jt_native *native, Py_ssize_t index, PyObject *value,
+                                 void **out) {
     const char *text;
     Py_ssize_t length;
     if (value == Py_None) {
@@ -299,7 +321,8 @@ static int jt_string(const jt_native *native, Py_ssize_t index, PyObject *value,
         text = PyBytes_AS_STRING(value);
         length = PyBytes_GET_SIZE(value);
     } else {
-        return jt_wrong_type(native, index, value);
+        jt_wrong_type(native, index, value);
+        return -1;
     }
     const char *nul = memchr(text, 0, (size_t)length);
     if (nul != NULL) {
@@ -341,20 +364,26 @@ static int jt_same_item(const jt_type *type, const char *format, Py_ssize_t size
     }
 }
 
-static int jt_buffer(const jt_native *native, Py_ssize_t index, PyObject *value, void **out,
-                     jt_views *held) {
+static JT_NOINLINE int jt_buffer(const jt_native *native, Py_ssize_t index, PyObject *value,
+                                 void **out, jt_views *held) {
     const jt_type *type = &native->plan->params[index];
     Py_buffer *view = &held->views[held->held];
-    if (!PyObject_CheckBuffer(value))
-        return jt_wrong_type(native, index, value);
+    if (!PyObject_CheckBuffer(value)) {
+        jt_wrong_type(native, index, value);
+        return -1;
+    }
     /* Everything is asked for, and checked here, so that the error can say what is wrong. */
     if (PyObject_GetBuffer(value, view, PyBUF_FULL_RO) < 0)
         return -1;
     held->held++;
-    if (view->readonly && !type->constant)
-        return jt_wrong_buffer(native, index, value, "read-only");
-    if (!PyBuffer_IsContiguous(view, 'C'))
-        return jt_wrong_buffer(native, index, value, "non-contiguous");
+    if (view->readonly && !type->constant) {
+        jt_wrong_buffer(native, index, value, "read-only");
+        return -1;
+    }
+    if (!PyBuffer_IsContiguous(view, 'C')) {
+        jt_wrong_buffer(native, index, value, "non-contiguous");
+        return -1;
+    }
     if (type->kind == JT_BUFFER && !jt_same_item(type, view->format, view->itemsize)) {
         PyErr_Format(PyExc_TypeError,
                      "%s() argument %zd: expected a buffer of that type for '%s', got %.100s with "
@@ -367,8 +396,8 @@ static int jt_buffer(const jt_native *native, Py_ssize_t index, PyObject *value,
     return 0;
 }
 
-static int jt_address(const jt_native *native, Py_ssize_t index, PyObject *value, void **out,
-                      jt_views *held) {
+static JT_NOINLINE int jt_address(const jt_native *native, Py_ssize_t index, PyObject *value,
+                                  void **out, jt_views *held) {
     if (value == Py_None) {
         *out = NULL;
         return 0;
@@ -384,20 +413,41 @@ static int jt_address(const jt_native *native, Py_ssize_t index, PyObject *value
     return jt_buffer(native, index, value, out, held);
 }
 
+static inline int jt_pointer(const jt_native *native, Py_ssize_t index, PyObject *value,
+                             void **out, jt_views *held) {
+    if (native->plan->params[index].kind == JT_BUFFER)
+        return jt_buffer(native, index, value, out, held);
+    return jt_address(native, index, value, out, held);
+}
+
 /* ---- any argument, any result ------------------------------------------------------------ */
+
+/* A float's bits are the low half of its register. */
+static inline jt_word jt_float_word(float value) {
+    uint32_t bits;
+    jt_word word;
+    memcpy(&bits, &value, sizeof(bits));
+    word.u = bits; /* all 8 bytes at once: a wider load after a narrower store would stall */
+    return word;
+}
 
 static int jt_convert(const jt_native *native, Py_ssize_t index, PyObject *value, jt_word *out,
                       jt_views *held) {
+    float narrow = 0;
+    int status;
     out->u = 0;
     switch (native->plan->params[index].kind) {
     case JT_BOOL: return jt_bool(native, index, value, &out->i);
     case JT_SIGNED:
     case JT_UNSIGNED: return jt_int(native, index, value, &out->i);
-    case JT_FLOAT: return jt_float(native, index, value, &out->u);
+    case JT_FLOAT:
+        status = jt_float(native, index, value, &narrow);
+        *out = jt_float_word(narrow);
+        return status;
     case JT_DOUBLE: return jt_double(native, index, value, &out->d);
     case JT_STRING: return jt_string(native, index, value, &out->p);
-    case JT_ADDRESS: return jt_address(native, index, value, &out->p, held);
-    case JT_BUFFER: return jt_buffer(native, index, value, &out->p, held);
+    case JT_ADDRESS:
+    case JT_BUFFER: return jt_pointer(native, index, value, &out->p, held);
     default: out->p = value; return 0;
     }
 }
@@ -438,7 +488,7 @@ static PyObject *jt_from_object(const jt_native *native, PyObject *object) {
 }
 
 /* The Python value of a result. A float is in the low half of its register. */
-static PyObject *jt_result(const jt_native *native, jt_word word) {
+static JT_NOINLINE PyObject *jt_result(const jt_native *native, jt_word word) {
     /* A callee that uses Python's C API reports failure through the thread's exception. */
     if (native->plan->checked && PyErr_Occurred()) {
         if (native->plan->result.kind == JT_OBJECT)
@@ -456,6 +506,12 @@ static PyObject *jt_result(const jt_native *native, jt_word word) {
     case JT_STRING: return jt_from_string(word.p);
     default: return jt_from_address(word.p);
     }
+}
+
+static inline PyObject *jt_from_word(const jt_native *native, uint64_t result) {
+    jt_word word;
+    word.u = result;
+    return jt_result(native, word);
 }
 
 #endif

@@ -62,6 +62,7 @@ static PyObject *jt_words(PyObject *self, PyObject *const *args, Py_ssize_t give
     Py_buffer buffers[JT_INT_WORDS];
     jt_views held = {buffers, 0};
     PyObject *result = NULL;
+    float narrow = 0;
     jt_word word;
 
     if (!JT_LIKELY(given == plan->visible))
@@ -74,9 +75,8 @@ static PyObject *jt_words(PyObject *self, PyObject *const *args, Py_ssize_t give
         case JT_SIGNED:
         case JT_UNSIGNED: status = jt_int(native, index, value, next_int++); break;
         case JT_FLOAT:
-            word.u = 0;
-            status = jt_float(native, index, value, &word.u);
-            *next_float++ = word.d;
+            status = jt_float(native, index, value, &narrow);
+            *next_float++ = jt_float_word(narrow).d;
             break;
         default:
             status = jt_convert(native, index, value, &word, &held);
