@@ -7,7 +7,6 @@ signature takes the loop in words.h, which costs some ten nanoseconds more.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import product
 
 # The one table. A parameter: what holds it, and the conversion that fills it. An integer that is
@@ -29,22 +28,20 @@ RESULTS = {
     "f": ("float", "PyFloat_FromDouble((double)result)"),
     "w": ("uint64_t", "jt_from_word(native, result)"),
 }
-# Which combinations: all up to two; of integers and doubles up to three, and of one of them up to
-# what fits the registers.
+# Which combinations: all up to two; of integers and doubles up to three; of one kind up to what
+# fits the registers.
 ARITY = 2
 NUMBERS, NUMBERS_ARITY = "id", 3
-ALIKE = {"i": 6, "d": 8}
+ALIKE = {"i": 6, "d": 8, "f": 8}
 
 
-def patterns() -> Iterator[str]:
-    for arity in range(NUMBERS_ARITY + 1):
-        yield from map("".join, product(NUMBERS, repeat=arity))
-    for letter, most in ALIKE.items():
-        yield from (letter * arity for arity in range(NUMBERS_ARITY + 1, most + 1))
-    for arity in range(1, ARITY + 1):
-        for letters in product(PARAMS, repeat=arity):
-            if not set(letters) <= set(NUMBERS):
-                yield "".join(letters)
+def patterns() -> list[str]:
+    found = [
+        *(letters for arity in range(ARITY + 1) for letters in product(PARAMS, repeat=arity)),
+        *product(NUMBERS, repeat=NUMBERS_ARITY),
+        *(letter * arity for letter, most in ALIKE.items() for arity in range(most + 1)),
+    ]
+    return list(dict.fromkeys(map("".join, found)))
 
 
 def results(params: str) -> str:
