@@ -9,9 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter_ns
 
-from jumptable.measuring.timing import Contestant, Spread, measure
-
 from results import Results, met
+
+from jumptable.measuring.timing import Contestant, Spread, measure
 
 AT_MOST_MS = 8.0
 FORBIDDEN = {"inspect", "typing", "ctypes", "importlib.metadata"}
@@ -33,9 +33,7 @@ def bench_import(results: Results, tmp_path: Path) -> None:
 
     def run(code: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-c", code]
-        return subprocess.run(
-            command, capture_output=True, text=True, check=False, env=environment
-        )
+        return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
 
     def starter(code: str) -> Callable[[int], int]:
         def loop(count: int) -> int:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-
 from competitors import Competitors
 from results import Results
 
@@ -17,7 +16,7 @@ from results import Results
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--json", metavar="FILE", help="write all tables as JSON; '-' prints it")
     parser.addoption(
-        "--rounds", type=int, default=200, help="rounds of each measurement (default: %(default)s)"
+        "--rounds", type=int, default=2000, help="rounds of each measurement (default: %(default)s)"
     )
 
 

@@ -11,9 +11,10 @@ from typing import TextIO
 from .ladder import BASELINE, Rung
 from .timing import Measurement, Timing
 
-__all__ = ["check_writable", "ladder_document", "ladder_table", "print_table", "write_json"]
+__all__ = ["check_writable", "ladder_document", "print_ladder", "print_table", "write_json"]
 
 SCHEMA = "jumptable-bench/1"
+HEADINGS = ("call", "median ns", "minimum ns", "x direct", "quartiles")
 
 
 def print_table(
@@ -48,15 +49,20 @@ def plain_table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str
         "  ".join([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])]).rstrip()
         for line in lines
     ]
-    return "\n".join([title, "", aligned[0], "  ".join("-" * width for width in widths), *aligned[1:]])
+    rule = "  ".join("-" * width for width in widths)
+    return "\n".join([title, "", aligned[0], rule, *aligned[1:]])
 
 
-def ladder_table(rungs: Sequence[Rung], measurement: Measurement) -> list[list[str]]:
-    """The ladder's cells, as `LADDER_HEADINGS` names them."""
-    return [_cells(rung, measurement) for rung in rungs]
-
-
-LADDER_HEADINGS = ("call", "median ns", "minimum ns", "x direct", "quartiles")
+def print_ladder(
+    rungs: Sequence[Rung], measurement: Measurement, machine: dict[str, str | int]
+) -> None:
+    """Print the machine's facts and the ladder on the standard output."""
+    rounds = f"{measurement.rounds}, interleaved; the empty loop is subtracted"
+    for name, fact in {**machine, "rounds": rounds}.items():
+        print(f"{name:10} {fact}")
+    print()
+    title = "What a call of fabs(1.5) costs"
+    print_table(title, HEADINGS, [_cells(rung, measurement) for rung in rungs])
 
 
 def _cells(rung: Rung, measurement: Measurement) -> list[str]:
