@@ -6,7 +6,6 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from typing import TextIO
 
 from .ladder import BASELINE, Rung
 from .timing import Measurement, Timing
@@ -17,15 +16,12 @@ SCHEMA = "jumptable-bench/1"
 HEADINGS = ("call", "median ns", "minimum ns", "x direct", "quartiles")
 
 
-def print_table(
-    title: str, headings: Sequence[str], rows: Sequence[Sequence[str]], file: TextIO | None = None
-) -> None:
+def print_table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table whose first column is text and whose others are right-aligned.
 
     Rich draws it if it is installed and the output is a terminal.
     """
-    file = file or sys.stdout
-    if file.isatty():
+    if sys.stdout.isatty():
         try:
             from rich.console import Console
             from rich.table import Table
@@ -37,9 +33,9 @@ def print_table(
                 table.add_column(heading, justify="right" if index else "left", no_wrap=index > 0)
             for row in rows:
                 table.add_row(*row)
-            Console(file=file, highlight=False, markup=False).print(table)
+            Console(highlight=False, markup=False).print(table)
             return
-    print(plain_table(title, headings, rows), file=file)
+    print(plain_table(title, headings, rows))
 
 
 def plain_table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -67,7 +63,7 @@ def print_ladder(
 
 def _cells(rung: Rung, measurement: Measurement) -> list[str]:
     if rung.contestant is None:
-        return [rung.name, rung.missing, "", "", ""]
+        return [f"{rung.name} ({rung.missing})", *["-"] * (len(HEADINGS) - 1)]
     timing, ratio = measurement[rung.name], measurement.ratio(rung.name, BASELINE)
     return [
         rung.name,
@@ -121,11 +117,11 @@ def timing_entry(timing: Timing) -> dict[str, object]:
 
 def check_writable(path: str) -> None:
     """OSError now, rather than after minutes of measuring, if `write_json` could not write."""
-    if path == "-":
+    if path == "-" or _is_device(path):
         return
     if os.path.exists(path):
         with open(path, "ab"):
-            return
+            pass
     temporary = _beside(path)
     with open(temporary, "xb"):
         pass
@@ -141,7 +137,7 @@ def write_json(path: str, document: object) -> None:
     if path == "-":
         sys.stdout.write(text)
         return
-    if os.path.exists(path) and not os.path.isfile(path):
+    if _is_device(path):
         with open(path, "w", encoding="utf-8") as device:
             device.write(text)
         return
@@ -154,6 +150,10 @@ def write_json(path: str, document: object) -> None:
         if os.path.exists(temporary):
             os.unlink(temporary)
         raise
+
+
+def _is_device(path: str) -> bool:
+    return os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)
 
 
 def _beside(path: str) -> str:
