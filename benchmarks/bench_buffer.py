@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
+from typing import Any
+
 import pytest
 
 from competitors import Competitors, MissingError
@@ -29,8 +32,8 @@ def bench_buffer(size: int, competitors: Competitors, results: Results, rounds: 
     )
 
 
-def contestants(competitors: Competitors, array: object) -> list[Contestant]:
-    shared: dict[str, object] = {"array": array, "count": len(array)}  # type: ignore[arg-type]
+def contestants(competitors: Competitors, array: Any) -> list[Contestant]:
+    shared: dict[str, object] = {"array": array, "count": len(array)}
     ways = competitors.ways(SUM)
     found = [
         statement(name, "f(array, count)", {"f": ways[name].function, **shared})
@@ -39,8 +42,7 @@ def contestants(competitors: Competitors, array: object) -> list[Contestant]:
     ]
     pointer = numpy.ctypeslib.ndpointer(dtype=numpy.float64, ndim=1, flags="C_CONTIGUOUS")
     function = competitors.ctypes["sum"]
-    function.argtypes = [pointer, SUM.with_ctypes(competitors.ctypes).argtypes[1]]
-    function.restype = SUM.with_ctypes(competitors.ctypes).restype
+    function.argtypes, function.restype = [pointer, ctypes.c_size_t], ctypes.c_double
     found.append(statement("ctypes, ndpointer", "f(array, count)", {"f": function, **shared}))
     for mode in ("API", "ABI"):
         name = f"cffi {mode} mode, from_buffer"

@@ -29,15 +29,14 @@ def bench_call(function: Function, competitors: Competitors, results: Results, r
     ways = competitors.ways(function)
     expected = ways["hand-written builtin"].function(*function.arguments)
     for name, way in ways.items():
-        assert same(way.function(*way.arguments), expected), f"{name} gives another result"
+        given = way.function(*way.arguments)
+        assert same(competitors, given, expected), f"{name} gives {given!r}"
     measurement = measure(contestants(ways), rounds=rounds)
     at_most = AT_MOST if function in HEADLINE else {}
     results.compare(function.signature, measurement, "jumptable", at_most, competitors.missing)
 
 
-def same(given: Any, expected: object) -> bool:
+def same(competitors: Competitors, given: Any, expected: object) -> bool:
     if "CData" in type(given).__name__:  # cffi's pointers
-        from cffi import FFI
-
-        return int(FFI().cast("uintptr_t", given)) == expected
+        return int(competitors.cffi().cast("uintptr_t", given)) == expected
     return bool(given == expected)

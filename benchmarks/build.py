@@ -8,35 +8,53 @@ from __future__ import annotations
 import os
 import sys
 import sysconfig
+from importlib import import_module
 from pathlib import Path
 from typing import Any
+
+from signatures import ALL
 
 NATIVE = Path(__file__).with_name("native")
 WINDOWS = sys.platform == "win32"
 OPTIMISED = ["/O2"] if WINDOWS else ["-O3", "-fvisibility=hidden", "-g0"]
+MANY = 100_000
 CPLUSPLUS = ["/std:c++17", "/EHsc"] if WINDOWS else ["-std=c++17"]
 
 
 def plugin(folder: Path) -> str:
-    from distutils.ccompiler import new_compiler
-    from distutils.sysconfig import customize_compiler
+    return library(folder, "plugin", NATIVE / "plugin.c")
 
-    import setuptools  # noqa: F401 - brings distutils where the standard library has none
 
-    compiler: Any = new_compiler()
-    customize_compiler(compiler)
+def many(folder: Path) -> str:
+    """A library of functions f0, f1, ..., each ``double(double)``."""
+    source = folder / "many.c"
+    functions = "\n".join(f"F({index})" for index in range(MANY))
+    source.write_text(f'#include "many.h"\n{functions}\n', "utf-8")
+    return library(folder, "many", source)
+
+
+def library(folder: Path, name: str, source: Path) -> str:
+    # setuptools brings distutils where the standard library has none.
+    for module in ("setuptools", "distutils.ccompiler", "distutils.sysconfig"):
+        import_module(module)
+    compiler = sys.modules["distutils.ccompiler"].new_compiler()
+    sys.modules["distutils.sysconfig"].customize_compiler(compiler)
+    os.chdir(source.parent)  # objects are placed by the source's path
     objects = compiler.compile(
-        [str(NATIVE / "plugin.c")], output_dir=str(folder), extra_preargs=OPTIMISED
+        [source.name],
+        output_dir=str(folder),
+        include_dirs=[str(NATIVE)],
+        extra_preargs=OPTIMISED,
     )
-    name = {"win32": "plugin.dll", "darwin": "libplugin.dylib"}.get(sys.platform, "libplugin.so")
-    compiler.link_shared_object(objects, str(folder / name))
-    return str(folder / name)
+    forms = {"win32": "{}.dll", "darwin": "lib{}.dylib"}
+    path = str(folder / forms.get(sys.platform, "lib{}.so").format(name))
+    compiler.link_shared_object(objects, path)
+    return path
 
 
 def extension(folder: Path, name: str, sources: list[str], **options: Any) -> str:
-    from setuptools import Distribution, Extension
-
-    made = Extension(
+    setuptools = import_module("setuptools")
+    made = setuptools.Extension(
         name,
         sources,
         include_dirs=[str(NATIVE), *options.pop("include_dirs", [])],
@@ -46,7 +64,7 @@ def extension(folder: Path, name: str, sources: list[str], **options: Any) -> st
         extra_compile_args=OPTIMISED + options.pop("extra_compile_args", []),
         **options,
     )
-    command: Any = Distribution({"ext_modules": [made]}).get_command_obj("build_ext")
+    command = setuptools.Distribution({"ext_modules": [made]}).get_command_obj("build_ext")
     command.build_lib = str(folder)
     command.build_temp = str(folder / "temporary")
     command.ensure_finalized()
@@ -59,8 +77,7 @@ def builtin(folder: Path) -> str:
 
 
 def with_nanobind(folder: Path) -> str:
-    import nanobind
-
+    nanobind = import_module("nanobind")
     source = Path(nanobind.source_dir())
     free_threaded = sysconfig.get_config_var("Py_GIL_DISABLED")
     return extension(
@@ -77,8 +94,7 @@ def with_nanobind(folder: Path) -> str:
 
 
 def with_pybind11(folder: Path) -> str:
-    import pybind11
-
+    pybind11 = import_module("pybind11")
     return extension(
         folder,
         "with_pybind11",
@@ -90,21 +106,17 @@ def with_pybind11(folder: Path) -> str:
 
 
 def with_cython(folder: Path) -> str:
-    from Cython.Build import cythonize
-
     source = folder / "with_cython.pyx"
     source.write_bytes((NATIVE / source.name).read_bytes())
     directives = {"language_level": "3", "freethreading_compatible": True, "boundscheck": False}
-    (made,) = cythonize([str(source)], compiler_directives=directives, quiet=True)
+    (made,) = import_module("Cython.Build").cythonize(
+        [str(source)], compiler_directives=directives, quiet=True
+    )
     return extension(folder, "with_cython", made.sources)
 
 
 def with_cffi(folder: Path) -> str:
-    from cffi import FFI
-
-    from signatures import ALL
-
-    ffi = FFI()
+    ffi = import_module("cffi").FFI()
     ffi.cdef("\n".join(function.declaration for function in ALL))
     ffi.set_source(
         "with_cffi",
@@ -120,7 +132,7 @@ def with_cffi(folder: Path) -> str:
 
 BUILDERS = {
     build.__name__: build
-    for build in (plugin, builtin, with_nanobind, with_pybind11, with_cython, with_cffi)
+    for build in (plugin, many, builtin, with_nanobind, with_pybind11, with_cython, with_cffi)
 }
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
+import importlib
 import importlib.metadata
 import importlib.util
 import subprocess
@@ -49,7 +50,7 @@ class Competitors:
         self.folder = cache / _fingerprint()
         self.folder.mkdir(exist_ok=True)
         self.missing: dict[str, str] = {}
-        self.path = self._build("plugin")
+        self.path = self.build("plugin")
 
     @cached_property
     def jumptable(self) -> jumptable.Plugin:
@@ -69,22 +70,23 @@ class Competitors:
 
     def cffi(self) -> Any:
         try:
-            from cffi import FFI
+            return importlib.import_module("cffi").FFI()
         except ImportError:
             raise MissingError("cffi is not installed") from None
-        return FFI()
 
     def module(self, name: str) -> ModuleType:
         """A compiled competitor, imported."""
         if name not in sys.modules:
-            spec = importlib.util.spec_from_file_location(name, self._build(name))
-            assert spec is not None and spec.loader is not None
+            spec = importlib.util.spec_from_file_location(name, self.build(name))
+            assert spec is not None
+            assert spec.loader is not None
             module = importlib.util.module_from_spec(spec)
             sys.modules[name] = module
             spec.loader.exec_module(module)
         return sys.modules[name]
 
-    def _build(self, name: str) -> str:
+    def build(self, name: str) -> str:
+        """The path of what build.py makes under this name, now or in an earlier session."""
         built = self.folder / f"{name}.path"
         if not built.exists():
             command = [sys.executable, str(HERE / "build.py"), name, str(self.folder)]
@@ -140,7 +142,7 @@ def _cffi_abi(competitors: Competitors, function: Function) -> Way:
 
 
 def _ctypes(competitors: Competitors, function: Function) -> Way:
-    found: Any = function.with_ctypes(competitors.ctypes)
+    found = function.with_ctypes(competitors.ctypes)
     return Way(found, tuple(map(_encoded, function.arguments)))
 
 

@@ -17,7 +17,7 @@ from results import Results
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--json", metavar="FILE", help="write all tables as JSON; '-' prints it")
     parser.addoption(
-        "--rounds", type=int, default=200, help="rounds of each measurement (default: %(default)s)"
+        "--rounds", type=int, default=2000, help="rounds of each measurement (default: %(default)s)"
     )
 
 

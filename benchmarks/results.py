@@ -35,9 +35,8 @@ class Results:
         for name, timing in measurement.timings.items():
             ratio = measurement.ratio(subject, name)
             target = at_most.get(name)
-            cells = (
-                ["", ""] if target is None else [f"<= {target:.3g}", met(ratio.median <= target)]
-            )
+            passed = None if target is None else ratio.median <= target
+            cells = ["", ""] if target is None else [f"<= {target:.3g}", met(bool(passed))]
             entries.append(
                 {
                     "name": name,
@@ -45,7 +44,7 @@ class Results:
                     f"{subject} / this": ratio.median,
                     "quartiles": [ratio.low, ratio.high],
                     "at_most": target,
-                    "met": None if target is None else ratio.median <= target,
+                    "met": passed,
                 }
             )
             rows.append(

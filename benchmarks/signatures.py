@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ctypes
 from dataclasses import dataclass
+from typing import Any
 
 __all__ = ["ALL", "HEADLINE", "OTHERS", "SUM", "Function"]
 
-CTYPES = {
+CTYPES: dict[str, Any] = {
     "void": None,
     "bool": ctypes.c_bool,
     "float": ctypes.c_float,
@@ -38,7 +39,7 @@ class Function:
     def declaration(self) -> str:
         return f"{self.result} {self.name}({', '.join(self.params) or 'void'});"
 
-    def with_ctypes(self, library: ctypes.CDLL) -> object:
+    def with_ctypes(self, library: ctypes.CDLL) -> Any:
         function = library[self.name]
         function.argtypes = [CTYPES[param] for param in self.params]
         function.restype = CTYPES[self.result]

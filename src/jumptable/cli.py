@@ -16,6 +16,8 @@ INTERRUPTED = 130
 BROKEN_PIPE = 141
 USAGE = 2
 
+ROUNDS, QUICK_ROUNDS = 5_000, 500
+
 EXAMPLES = """\
 examples:
   python -m jumptable bench                     the cost ladder on this machine
@@ -74,14 +76,10 @@ def _bench(options: argparse.Namespace) -> int:
             report.check_writable(options.json)
         except OSError as error:
             return _cannot_write(options.json, error)
-    rounds, slice_ns = (50, 400_000) if options.quick else (300, 1_500_000)
-    rungs, measurement = ladder.climb(rounds=rounds, slice_ns=slice_ns)
+    rungs, measurement = ladder.climb(QUICK_ROUNDS if options.quick else ROUNDS)
     facts = machine.describe()
     if options.json != "-":
-        print("\n".join(f"{name:10} {fact}" for name, fact in facts.items()))
-        print(f"{'rounds':10} {rounds}, interleaved; the empty loop is subtracted\n")
-        title = "What a call costs"
-        report.print_table(title, report.LADDER_HEADINGS, report.ladder_table(rungs, measurement))
+        report.print_ladder(rungs, measurement, facts)
     if options.json is not None:
         document = report.ladder_document(rungs, measurement, facts)
         try:

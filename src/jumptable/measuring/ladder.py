@@ -46,11 +46,11 @@ class Rung:
     missing: str = ""
 
 
-def climb(*, rounds: int, slice_ns: int) -> tuple[list[Rung], Measurement]:
+def climb(rounds: int) -> tuple[list[Rung], Measurement]:
     """Time all the rungs that this machine has, interleaved."""
     ladder = rungs()
     present = [rung.contestant for rung in ladder if rung.contestant is not None]
-    return ladder, measure(present, rounds=rounds, slice_ns=slice_ns)
+    return ladder, measure(present, rounds=rounds)
 
 
 def rungs() -> list[Rung]:
@@ -123,11 +123,9 @@ def _ctypes(name: str) -> Contestant:
 
 def _cffi(name: str) -> Contestant:
     try:
-        from cffi import FFI
+        ffi = importlib.import_module("cffi").FFI()
     except ImportError:
         raise UnavailableError("cffi is not installed") from None
-
-    ffi = FFI()
     ffi.cdef("double fabs(double);")
     library: Any = ffi.dlopen(math_library().path or math_library().name)
     return _call(name, library.fabs)

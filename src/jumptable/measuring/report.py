@@ -6,25 +6,22 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from typing import TextIO
 
 from .ladder import BASELINE, Rung
 from .timing import Measurement, Timing
 
-__all__ = ["check_writable", "ladder_document", "ladder_table", "print_table", "write_json"]
+__all__ = ["check_writable", "ladder_document", "print_ladder", "print_table", "write_json"]
 
 SCHEMA = "jumptable-bench/1"
+HEADINGS = ("call", "median ns", "minimum ns", "x direct", "quartiles")
 
 
-def print_table(
-    title: str, headings: Sequence[str], rows: Sequence[Sequence[str]], file: TextIO | None = None
-) -> None:
+def print_table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table whose first column is text and whose others are right-aligned.
 
     Rich draws it if it is installed and the output is a terminal.
     """
-    file = file or sys.stdout
-    if file.isatty():
+    if sys.stdout.isatty():
         try:
             from rich.console import Console
             from rich.table import Table
@@ -36,9 +33,9 @@ def print_table(
                 table.add_column(heading, justify="right" if index else "left", no_wrap=index > 0)
             for row in rows:
                 table.add_row(*row)
-            Console(file=file, highlight=False, markup=False).print(table)
+            Console(highlight=False, markup=False).print(table)
             return
-    print(plain_table(title, headings, rows), file=file)
+    print(plain_table(title, headings, rows))
 
 
 def plain_table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -48,22 +45,25 @@ def plain_table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str
         "  ".join([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])]).rstrip()
         for line in lines
     ]
-    return "\n".join(
-        [title, "", aligned[0], "  ".join("-" * width for width in widths), *aligned[1:]]
-    )
+    rule = "  ".join("-" * width for width in widths)
+    return "\n".join([title, "", aligned[0], rule, *aligned[1:]])
 
 
-def ladder_table(rungs: Sequence[Rung], measurement: Measurement) -> list[list[str]]:
-    """The ladder's cells, as `LADDER_HEADINGS` names them."""
-    return [_cells(rung, measurement) for rung in rungs]
-
-
-LADDER_HEADINGS = ("call", "median ns", "minimum ns", "x direct", "quartiles")
+def print_ladder(
+    rungs: Sequence[Rung], measurement: Measurement, machine: dict[str, str | int]
+) -> None:
+    """Print the machine's facts and the ladder on the standard output."""
+    rounds = f"{measurement.rounds}, interleaved; the empty loop is subtracted"
+    for name, fact in {**machine, "rounds": rounds}.items():
+        print(f"{name:10} {fact}")
+    print()
+    title = "What a call of fabs(1.5) costs"
+    print_table(title, HEADINGS, [_cells(rung, measurement) for rung in rungs])
 
 
 def _cells(rung: Rung, measurement: Measurement) -> list[str]:
     if rung.contestant is None:
-        return [rung.name, rung.missing, "", "", ""]
+        return [f"{rung.name} ({rung.missing})", *["-"] * (len(HEADINGS) - 1)]
     timing, ratio = measurement[rung.name], measurement.ratio(rung.name, BASELINE)
     return [
         rung.name,
@@ -117,11 +117,11 @@ def timing_entry(timing: Timing) -> dict[str, object]:
 
 def check_writable(path: str) -> None:
     """OSError now, rather than after minutes of measuring, if `write_json` could not write."""
-    if path == "-":
+    if path == "-" or _is_device(path):
         return
     if os.path.exists(path):
         with open(path, "ab"):
-            return
+            pass
     temporary = _beside(path)
     with open(temporary, "xb"):
         pass
@@ -137,7 +137,7 @@ def write_json(path: str, document: object) -> None:
     if path == "-":
         sys.stdout.write(text)
         return
-    if os.path.exists(path) and not os.path.isfile(path):
+    if _is_device(path):
         with open(path, "w", encoding="utf-8") as device:
             device.write(text)
         return
@@ -150,6 +150,10 @@ def write_json(path: str, document: object) -> None:
         if os.path.exists(temporary):
             os.unlink(temporary)
         raise
+
+
+def _is_device(path: str) -> bool:
+    return os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)
 
 
 def _beside(path: str) -> str:

@@ -23,8 +23,9 @@ __all__ = ["Contestant", "Measurement", "Spread", "Timing", "empty_loop", "measu
 Clock = Callable[[], int]
 Loop = Callable[[int], int]
 
-ROUNDS = 100
-SLICE_NS = 1_000_000
+# Many short turns: what interrupts the process then spoils few of them.
+ROUNDS = 2_000
+SLICE_NS = 100_000
 MOST_LOOPS = 1 << 30
 
 
