@@ -44,8 +44,9 @@ def test_the_capsule_must_agree(plugin: jt.Plugin) -> None:
     ):
         with pytest.raises(
             jt.SignatureError, match=r"'j1' is 'double\(double\)', and was asked for"
-        ):
+        ) as raised:
             plugin.lookup("j1", wrong)
+        assert raised.value.target == "scipy.special.cython_special"
 
 
 def test_types_that_have_no_counterpart(plugin: jt.Plugin) -> None:

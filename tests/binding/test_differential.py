@@ -23,7 +23,6 @@ from tests.conftest import Compile
 
 FUNCTIONS = 320
 CALLS = 8
-SEED = 20261122
 
 CTYPES: dict[tuple[str, int], Any] = {
     ("bool", 1): ctypes.c_bool,
@@ -116,9 +115,23 @@ def ctypes_function(library: ctypes.CDLL, function: Function) -> Any:
     return made
 
 
-@pytest.mark.parametrize("path", ["looked up", "nogil", "libffi", "libffi nogil", "checked"])
+PATHS = ["looked up", "nogil", "libffi", "libffi nogil", "checked"]
+
+
+@pytest.mark.parametrize("path", PATHS)
 def test_the_same_bits_as_ctypes(compile_plugin: Compile, path: str) -> None:
-    rng = random.Random(SEED)
+    check_same_bits(compile_plugin, path, 20261122)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(50))
+@pytest.mark.parametrize("path", PATHS)
+def test_many_more_signatures(compile_plugin: Compile, path: str, seed: int) -> None:
+    check_same_bits(compile_plugin, path, seed)
+
+
+def check_same_bits(compile_plugin: Compile, path: str, seed: int) -> None:
+    rng = random.Random(seed)
     functions = list(random_functions(rng))
     text = PRELUDE + "volatile uint64_t sink;\n" + "".join(f.source() for f in functions)
     file = compile_plugin("differential", text)

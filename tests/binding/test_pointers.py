@@ -30,6 +30,8 @@ def test_an_address(address: int) -> None:
     assert (symbol.plugin, symbol.address, symbol.evidence) == (None, address, "asserted")
     assert repr(symbol) == f"<Symbol 'double scale(double, int32_t)' at {address:#x}>"
     assert jt.from_pointer(address, "double(double, int32_t)").__name__ == f"at_{address:x}"
+    with pytest.raises(ValueError, match="cannot hold a NUL"):
+        jt.from_pointer(address, "double(double, int32_t)", "a\0b")
     with pytest.raises(TypeError, match="cannot pickle scale.*made from a pointer"):
         pickle.dumps(scale)
 

@@ -400,11 +400,23 @@ def mutants(elf: Elf, positions: list[int], count: int, seed: int) -> Iterable[b
 
 @pytest.mark.parametrize("source", ["files_plain.c", "files_tls.c", "files_static.cpp"])
 def test_changed_bytes_of_the_structure(build: Build, tmp_path: Path, source: str) -> None:
+    check_changed_bytes(build, tmp_path, source, seed=1)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(2, 22))
+@pytest.mark.parametrize("source", ["files_plain.c", "files_tls.c", "files_static.cpp"])
+def test_many_changed_bytes(build: Build, tmp_path: Path, source: str, seed: int) -> None:
+    check_changed_bytes(build, tmp_path, source, seed)
+
+
+def check_changed_bytes(build: Build, tmp_path: Path, source: str, seed: int) -> None:
+    """500 copies with one byte changed: each is refused, or opens and ends without a signal."""
     elf = Elf(build(source))
     # Nothing can tell that a library calls another function than it once did.
     positions = sorted(set(elf.structure()) - elf.unwitnessed())
     passed = []
-    for number, data in enumerate(mutants(elf, positions, 500, seed=1)):
+    for number, data in enumerate(mutants(elf, positions, 500, seed)):
         path = str(tmp_path / f"{number}.so")
         Path(path).write_bytes(data)
         try:

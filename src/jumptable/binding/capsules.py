@@ -15,19 +15,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import BuiltinFunctionType
 
-__all__ = ["capsule_function", "capsule_plan", "capsule_signature", "hidden_parameters"]
+__all__ = ["capsule_function", "capsule_plan", "hidden_parameters"]
 
 # What Cython appends: both are passed as 0, "don't look for an override" and "no optional ones".
 HIDDEN = ("__pyx_skip_dispatch", "__pyx_optional_args")
-
-
-def capsule_signature(text: str, target: str) -> Signature:
-    """The signature that somebody asks a capsule for."""
-    try:
-        return parse_signature(text)
-    except SignatureError as error:
-        error.target = target
-        raise
 
 
 def capsule_function(capsule: object, name: str, text: str, plugin: object) -> BuiltinFunctionType:

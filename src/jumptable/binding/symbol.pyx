@@ -308,6 +308,8 @@ def make_function(
     cdef Symbol symbol = Symbol.__new__(Symbol, PRIVATE)
     cdef bytes doc
     cdef Py_ssize_t size
+    if "\0" in name:
+        raise ValueError(f"a function's name cannot hold a NUL: {name!r}")
     symbol.plan = plan
     symbol.name = name
     symbol.owner = owner

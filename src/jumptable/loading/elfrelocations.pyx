@@ -39,6 +39,9 @@ cdef enum:
     EM_X86_64 = 62
     EM_AARCH64 = 183
 
+# STT_OBJECT, STT_COMMON and STT_TLS: what a compiler asks the size of.
+cdef tuple SIZED = (1, 5, 6)
+
 
 cdef enum Kind:
     UNKNOWN
@@ -234,6 +237,8 @@ cdef class Relocations:
         if place < self.image.dynamic_address + self.image.dynamic_size:
             if place + width > self.image.dynamic_address:
                 return "is for the dynamic section itself"
+        if kind == NUMBER and self.image.machine == EM_X86_64:
+            return None if symbol.info & 15 in SIZED else "is for the size of what has none"
         if kind == NUMBER or kind == TEXT:
             return None
         if not self.mark(place):

@@ -47,16 +47,12 @@ class NativeSource:
         example = "int32_t" if found.kind == "data" else "double(double)"
         raise SignatureError(
             f"{plugin.name} does not say what type {name!r} has; give its C type, for instance "
-            f"plugin.lookup({name!r}, {example!r})",
-            target=self.target,
+            f"plugin.lookup({name!r}, {example!r})"
         )
 
-    def canonical(self, name: str, signature: str) -> str:
-        try:
-            return parse(signature).text
-        except SignatureError as error:
-            error.target = self.target
-            raise
+    def canonical(self, signature: str) -> str:
+        """The text that stands for all spellings of a signature or type."""
+        return parse(signature).text
 
     def function(self, plugin: Plugin, name: str, text: str) -> BuiltinFunctionType | Variable:
         """What ``name`` is under a canonical signature or type; called once for each pair."""
@@ -70,8 +66,7 @@ class NativeSource:
             if found.size not in (0, wanted.size):
                 raise SignatureError(
                     f"the variable {name!r} of {plugin.name} has {found.size} bytes, but "
-                    f"{wanted.text!r} has {wanted.size}; look it up with its own type",
-                    target=self.target,
+                    f"{wanted.text!r} has {wanted.size}; look it up with its own type"
                 )
             return Variable(name, wanted, found.address, plugin, writable=found.writable)
         return make_function(name, self._plan(wanted), found.address, plugin, from_plugin=True)
@@ -97,37 +92,31 @@ class NativeSource:
         if kind == "nothing":
             raise SymbolNotFoundError(
                 f"{plugin.name} exports no symbol {name!r}"
-                + suggestion(name, self.image.names(), otherwise=_no_such_name(name)),
-                target=self.target,
+                + suggestion(name, self.image.names(), otherwise=_no_such_name(name))
             )
         if kind == "foreign":
             raise SymbolNotFoundError(
                 f"{plugin.name} exports no symbol {name!r} of its own; {owner or 'a library'}, "
-                f"which it depends on, does: open that one to call it",
-                target=self.target,
+                f"which it depends on, does: open that one to call it"
             )
         if kind == "thread-local":
             raise SymbolKindError(
                 f"{name!r} of {plugin.name} is a thread-local variable: it has one address for "
-                "each thread and cannot be looked up; export a function that reads it",
-                target=self.target,
+                "each thread and cannot be looked up; export a function that reads it"
             )
         if kind == "NULL":
             raise SymbolKindError(
                 f"{name!r} of {plugin.name} is NULL: it is declared, and has no code or memory "
-                "on this machine; look for what would define it",
-                target=self.target,
+                "on this machine; look for what would define it"
             )
         if kind == "data":
             raise SymbolKindError(
                 f"{name!r} of {plugin.name} is a variable, and a function was asked for; a type "
-                f"without parentheses looks it up: plugin.lookup({name!r}, 'int32_t')",
-                target=self.target,
+                f"without parentheses looks it up: plugin.lookup({name!r}, 'int32_t')"
             )
         raise SymbolKindError(
             f"{name!r} of {plugin.name} is a function, and a variable was asked for; a signature "
-            f"with parentheses looks it up: plugin.lookup({name!r}, 'double(double)')",
-            target=self.target,
+            f"with parentheses looks it up: plugin.lookup({name!r}, 'double(double)')"
         )
 
 

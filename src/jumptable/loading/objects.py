@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from ..binding.capsules import capsule_function, capsule_signature
+from ..binding.capsules import capsule_function
+from ..binding.signatures import parse_signature
 from ..errors import (
     PluginDependencyError,
     PluginInitError,
@@ -37,8 +38,9 @@ class ObjectSource:
         """The attribute itself, as it is now."""
         return member(self.subject, name, self.target)
 
-    def canonical(self, name: str, signature: str) -> str:
-        return capsule_signature(signature, self.target).text
+    def canonical(self, signature: str) -> str:
+        """The text that stands for all spellings of a signature."""
+        return parse_signature(signature).text
 
     def function(self, plugin: Plugin, name: str, text: str) -> BuiltinFunctionType:
         """A C function that a Cython module exports; called once for each pair."""
@@ -46,13 +48,11 @@ class ObjectSource:
         if not isinstance(capsules, dict):
             raise SignatureError(
                 f"{self.target} is Python: it exports no C functions (it has no __pyx_capi__); "
-                f"leave out the signature to get the object {name!r} itself",
-                target=self.target,
+                f"leave out the signature to get the object {name!r} itself"
             )
         if name not in capsules:
             raise SymbolNotFoundError(
-                f"{self.target} exports no C function {name!r}" + suggestion(name, capsules),
-                target=self.target,
+                f"{self.target} exports no C function {name!r}" + suggestion(name, capsules)
             )
         sys.audit("jumptable.lookup", self.target, name, text)
         return capsule_function(capsules[name], name, text, plugin)

@@ -11,6 +11,8 @@ import _thread
 
 cimport cython
 
+from ..errors import SymbolError
+
 
 # What only this module can pass: a Plugin that nobody filled in must not exist.
 cdef object PRIVATE = object()
@@ -55,13 +57,18 @@ cdef class Plugin:
                 found = named.get(name)
                 if found is not None:
                     return found
-        return self.resolve(name, signature)
+        try:
+            return self.resolve(name, signature)
+        except SymbolError as error:
+            if error.target is None:
+                error.target = self._source.target
+            raise
 
     cdef resolve(self, str name, signature):
         cdef dict named
         if signature is None:
             return self._source.attribute(self, name)
-        canonical = self._source.canonical(name, signature)
+        canonical = self._source.canonical(signature)
         with self.lock:
             named = self.known.setdefault(canonical, {})
             found = named.get(name)
