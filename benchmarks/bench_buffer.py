@@ -6,11 +6,11 @@ import ctypes
 from typing import Any
 
 import pytest
+
 from competitors import Competitors, MissingError
+from jumptable.measuring.timing import Contestant, measure, statement
 from results import Results
 from signatures import SUM
-
-from jumptable.measuring.timing import Contestant, measure, statement
 
 numpy = pytest.importorskip("numpy")
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from competitors import Competitors, contestants
+from jumptable.measuring.timing import measure
 from results import Results
 from signatures import HEADLINE, OTHERS, Function
-
-from jumptable.measuring.timing import measure
 
 AT_MOST = {
     "hand-written builtin": 1.10,

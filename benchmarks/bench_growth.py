@@ -12,13 +12,12 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import jumptable
 from competitors import Competitors
 from growth import DECADES
-from results import Results, met
-
-import jumptable
 from jumptable.measuring import report
 from jumptable.measuring.timing import measure, statement
+from results import Results, met
 
 # cffi is left out: declaring 100,000 functions takes it half a minute.
 WHO = ("jumptable", "ctypes")

@@ -9,9 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter_ns
 
-from results import Results, met
-
 from jumptable.measuring.timing import Contestant, Spread, measure
+from results import Results, met
 
 AT_MOST_MS = 8.0
 FORBIDDEN = {"inspect", "typing", "ctypes", "importlib.metadata"}

@@ -9,12 +9,11 @@ import ctypes
 import importlib
 import sys
 
-from competitors import Competitors
-from results import Results, met
-
 import jumptable
+from competitors import Competitors
 from jumptable.measuring import report
 from jumptable.measuring.timing import Measurement, measure, statement
+from results import Results, met
 
 AT_MOST_NS = 150.0
 MODULE = "jumptable.measuring.example_python"

@@ -16,10 +16,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from signatures import Function
-
 import jumptable
 from jumptable.measuring.timing import Contestant, statement
+from signatures import Function
 
 __all__ = ["Competitors", "Way", "contestants"]
 
