@@ -1,7 +1,7 @@
 """One process that looks symbols up: ``python growth.py WHO MEASURE LIBRARY``; prints JSON.
 
-``time`` gives [symbols, nanoseconds per look-up] for each decade, ``tracemalloc`` and ``resident``
-the bytes per symbol of the last decade.
+``time`` gives [symbols, nanoseconds per look-up] for each decade; ``tracemalloc``, or a field of
+/proc/self/status, gives the bytes per symbol of the last decade.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from functools import partial
 from time import perf_counter_ns
 
 __all__ = ["DECADES"]
@@ -35,12 +36,10 @@ def lookup_of(who: str, path: str) -> Callable[[str], object]:
     return typed
 
 
-def resident() -> int:
-    """Bytes of memory that this process holds now."""
-    import os
-
-    with open("/proc/self/statm", encoding="ascii") as pages:
-        return int(pages.read().split()[1]) * os.sysconf("SC_PAGESIZE")
+def status(field: str) -> int:
+    """Bytes, from Linux's account of this process."""
+    with open("/proc/self/status", encoding="utf-8") as lines:
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(field + ":"))
 
 
 def traced() -> int:
@@ -79,4 +78,5 @@ if __name__ == "__main__":
     if what == "time":
         print(json.dumps(times(lookup)))
     else:
-        print(json.dumps(bytes_each(lookup, traced if what == "tracemalloc" else resident)))
+        measure = traced if what == "tracemalloc" else partial(status, what)
+        print(json.dumps(bytes_each(lookup, measure)))

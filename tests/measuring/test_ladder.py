@@ -16,13 +16,13 @@ NAMES = [
     "Python callable through a look-up",
     "native function through a look-up",
     "Cython plugin's C function",
-    "native function, in C through the pointer",
+    "native function, called from C",
     "ctypes, argtypes set",
     "cffi, ABI mode",
     "look-up in the hot path",
     "open and look-up in the hot path",
-    "importlib.import_module in the hot path",
-    "reflection: inspect.signature().bind()",
+    "import_module in the hot path",
+    "reflection: inspect, bind, call",
 ]
 
 
