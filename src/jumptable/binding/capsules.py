@@ -21,10 +21,12 @@ __all__ = ["capsule_function", "capsule_plan", "hidden_parameters"]
 HIDDEN = ("__pyx_skip_dispatch", "__pyx_optional_args")
 
 
-def capsule_function(capsule: object, name: str, text: str, plugin: object) -> BuiltinFunctionType:
+def capsule_function(
+    capsule: object, name: str, wanted: Signature, plugin: object
+) -> BuiltinFunctionType:
     """The function in a capsule of ``__pyx_capi__``; SignatureError unless the capsule agrees."""
     address, own = capsule_contents(capsule)
-    plan = capsule_plan(parse_signature(text), own or "", name)
+    plan = capsule_plan(wanted, own or "", name)
     return make_function(name, plan, address, plugin, from_plugin=True, evidence="capsule")
 
 

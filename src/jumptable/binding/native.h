@@ -72,6 +72,7 @@ typedef struct {
     jt_type result;
     Py_ssize_t count;   /* arguments in C */
     Py_ssize_t visible; /* arguments in Python: all but JT_ZERO, which come last */
+    PyObject *owner;    /* the Plan whose memory this is; borrowed */
     PyCFunction trampoline;
     int flags;         /* METH_O or METH_FASTCALL, as the trampoline takes its arguments */
     uint8_t nogil;
@@ -83,8 +84,8 @@ typedef struct {
 typedef struct {
     PyMethodDef method;
     void (*address)(void);
-    const jt_plan *plan;
-    PyObject *generic; /* a ctypes function, for calls beyond registers; owned by the Symbol */
+    const jt_plan *plan; /* the Symbol or Variable owns a reference to plan->owner */
+    PyObject *generic;   /* a ctypes function, for calls beyond registers; owned */
 } jt_native;
 
 /* The head of Symbol, asserted against Cython's layout when the module is imported. */
@@ -336,54 +337,78 @@ static JT_NOINLINE int jt_string(const jt_native *native, Py_ssize_t index, PyOb
     return 0;
 }
 
+/* What a character of the struct module stands for; JT_VOID if it is none of the number types. */
+static inline jt_kind jt_item_kind(char format) {
+    switch (format) {
+    case '?': return JT_BOOL;
+    case 'c': return JT_CHAR;
+    case 'b': case 'h': case 'i': case 'l': case 'q': case 'n': return JT_SIGNED;
+    case 'B': case 'H': case 'I': case 'L': case 'Q': case 'N': return JT_UNSIGNED;
+    case 'f': return JT_FLOAT;
+    case 'd': return JT_DOUBLE;
+    default: return JT_VOID;
+    }
+}
+
 /* Does an item of this struct-module format, this many bytes long, hold the item type? */
 static int jt_same_item(const jt_type *type, const char *format, Py_ssize_t size) {
     if (size != type->item_size)
         return 0;
     if (format == NULL)
         format = "B";
-#if PY_BIG_ENDIAN
-    const char *other = "<";
-    const char *same = "@=>!";
-#else
-    const char *other = ">!";
-    const char *same = "@=<";
-#endif
-    if (format[0] && (strchr(same, format[0]) || (size == 1 && strchr(other, format[0]))))
-        format++;
-    if (format[0] == '\0' || format[1] != '\0')
-        return 0;
-    switch (type->item) {
-    case JT_BOOL: return format[0] == '?';
-    case JT_SIGNED: return strchr("bhilqn", format[0]) != NULL;
-    case JT_UNSIGNED: return strchr("BHILQN", format[0]) != NULL;
-    case JT_FLOAT:
-    case JT_DOUBLE: return strchr("fd", format[0]) != NULL;
-    case JT_CHAR: return strchr("cbB", format[0]) != NULL;
-    default: return 1;
+    switch (format[0]) {
+    case '@': case '=': format++; break;
+    case '<': format += !PY_BIG_ENDIAN || size == 1; break;
+    case '>': case '!': format += PY_BIG_ENDIAN || size == 1; break;
+    default: break;
     }
+    jt_kind kind = jt_item_kind(format[0]);
+    if (kind == JT_VOID || format[1] != '\0')
+        return 0;
+    if (type->item == JT_CHAR)
+        return kind == JT_CHAR || kind == JT_SIGNED || kind == JT_UNSIGNED;
+    return kind == type->item;
+}
+
+/* Why an object gave no buffer of the right kind, as the exception that says so. */
+static JT_COLD void jt_explain_buffer(const jt_native *native, Py_ssize_t index, PyObject *value) {
+    PyObject *type, *error, *traceback;
+    Py_buffer view;
+    PyErr_Fetch(&type, &error, &traceback);
+    if (PyObject_GetBuffer(value, &view, PyBUF_FULL_RO) < 0) {
+        PyErr_Clear();
+        PyErr_Restore(type, error, traceback);
+        return;
+    }
+    if (view.readonly && !native->plan->params[index].constant) {
+        jt_wrong_buffer(native, index, value, "read-only");
+    } else if (!PyBuffer_IsContiguous(&view, 'C')) {
+        jt_wrong_buffer(native, index, value, "non-contiguous");
+    } else {
+        PyBuffer_Release(&view);
+        PyErr_Restore(type, error, traceback);
+        return;
+    }
+    PyBuffer_Release(&view);
+    Py_XDECREF(type);
+    Py_XDECREF(error);
+    Py_XDECREF(traceback);
 }
 
 static JT_NOINLINE int jt_buffer(const jt_native *native, Py_ssize_t index, PyObject *value,
                                  void **out, jt_views *held) {
     const jt_type *type = &native->plan->params[index];
     Py_buffer *view = &held->views[held->held];
+    int flags = PyBUF_C_CONTIGUOUS | PyBUF_FORMAT | (type->constant ? 0 : PyBUF_WRITABLE);
     if (!PyObject_CheckBuffer(value)) {
         jt_wrong_type(native, index, value);
         return -1;
     }
-    /* Everything is asked for, and checked here, so that the error can say what is wrong. */
-    if (PyObject_GetBuffer(value, view, PyBUF_FULL_RO) < 0)
+    if (PyObject_GetBuffer(value, view, flags) < 0) {
+        jt_explain_buffer(native, index, value);
         return -1;
+    }
     held->held++;
-    if (view->readonly && !type->constant) {
-        jt_wrong_buffer(native, index, value, "read-only");
-        return -1;
-    }
-    if (!PyBuffer_IsContiguous(view, 'C')) {
-        jt_wrong_buffer(native, index, value, "non-contiguous");
-        return -1;
-    }
     if (type->kind == JT_BUFFER && !jt_same_item(type, view->format, view->itemsize)) {
         PyErr_Format(PyExc_TypeError,
                      "%s() argument %zd: expected a buffer of that type for '%s', got %.100s with "

@@ -7,8 +7,9 @@ instructions for calling those and for nothing else that can be made at run time
 Invariants
 - A `Plan` never changes after ``__cinit__``; a `Symbol` never changes after `make_function`.
   Any number of threads may call, on builds with and without the GIL.
-- The function keeps its Symbol alive, the Symbol its plan, name, ``ml_doc`` and owner. The
-  Symbol does not refer to the function, so both die by reference count.
+- The function keeps its Symbol alive, the Symbol its plan (a reference that is counted by hand,
+  to keep Symbols small), name, ``ml_doc`` and owner. The Symbol does not refer to the function,
+  so both die by reference count.
 """
 
 cimport cython
@@ -62,6 +63,7 @@ cdef extern from "choose.h":
     ctypedef struct jt_plan:
         jt_type result
         Py_ssize_t count, visible
+        PyObject *owner
         void *trampoline
         int flags
         uint8_t nogil, checked, variable
@@ -191,6 +193,7 @@ cdef class Plan:
         if self.plan == NULL:
             raise MemoryError
         self.signature = signature
+        self.plan.owner = <PyObject *>self
         self.plan.count = count
         self.plan.visible = visible
         self.plan.nogil = signature.nogil
@@ -208,6 +211,11 @@ cdef class Plan:
 
 EVIDENCE = ("asserted", "capsule")
 
+
+cdef Plan plan_of(const jt_native *native):
+    return <Plan>native.plan.owner
+
+
 # What only this module can pass: a Symbol that nobody filled in must not exist.
 cdef object PRIVATE = object()
 
@@ -224,12 +232,10 @@ cdef class Symbol:
 
     # First, and there is no vtable: trampolines find it by jt_symbol's layout.
     cdef jt_native native
-    cdef Plan plan
     cdef readonly str name
     cdef object owner
-    cdef bint from_plugin
+    cdef uint8_t from_plugin
     cdef uint8_t evidence_index
-    cdef char *doc
 
     def __cinit__(self, key=None):
         if key is not PRIVATE:
@@ -237,7 +243,9 @@ cdef class Symbol:
 
     def __dealloc__(self):
         Py_XDECREF(self.native.generic)
-        PyMem_Free(self.doc)
+        PyMem_Free(<void *>self.native.method.ml_doc)
+        if self.native.plan != NULL:
+            Py_XDECREF(self.native.plan.owner)
 
     @property
     def plugin(self):
@@ -247,7 +255,7 @@ cdef class Symbol:
     @property
     def signature(self):
         """The C signature, spelled canonically: ``double(double, int32_t)``."""
-        return self.plan.signature.text
+        return plan_of(&self.native).signature.text
 
     @property
     def address(self):
@@ -261,7 +269,8 @@ cdef class Symbol:
 
     def __repr__(self):
         origin = f" of {self.owner!r}" if self.from_plugin else f" at {self.address:#x}"
-        return f"<Symbol {self.plan.signature.declaration(self.name)!r}{origin}>"
+        declaration = plan_of(&self.native).signature.declaration(self.name)
+        return f"<Symbol {declaration!r}{origin}>"
 
     def __getattr__(self, attribute):
         # A builtin function pickles as getattr(its __self__, its __name__).
@@ -307,15 +316,16 @@ def make_function(
     """
     cdef Symbol symbol = Symbol.__new__(Symbol, PRIVATE)
     cdef bytes doc
+    cdef char *kept
     cdef Py_ssize_t size
     if "\0" in name:
         raise ValueError(f"a function's name cannot hold a NUL: {name!r}")
-    symbol.plan = plan
+    Py_INCREF(plan)
+    symbol.native.plan = plan.plan
     symbol.name = name
     symbol.owner = owner
     symbol.from_plugin = from_plugin
     symbol.evidence_index = EVIDENCE.index(evidence)
-    symbol.native.plan = plan.plan
     symbol.native.address = <void *><uintptr_t>address
     if plan.needs_generic:
         from .generic import ctypes_function
@@ -331,14 +341,14 @@ def make_function(
         f"{name.rpartition('.')[2]}({listed})\n--\n\n{plan.signature.declaration(name)}"
     ).encode()
     size = len(doc) + 1
-    symbol.doc = <char *>PyMem_Malloc(size)
-    if symbol.doc == NULL:
+    kept = <char *>PyMem_Malloc(size)
+    if kept == NULL:
         raise MemoryError
-    memcpy(symbol.doc, PyBytes_AS_STRING(doc), size)
+    memcpy(kept, PyBytes_AS_STRING(doc), size)
+    symbol.native.method.ml_doc = kept
     symbol.native.method.ml_name = PyUnicode_AsUTF8(name)
     symbol.native.method.ml_meth = plan.plan.trampoline
     symbol.native.method.ml_flags = plan.plan.flags
-    symbol.native.method.ml_doc = symbol.doc
     function = PyCFunction_NewEx(&symbol.native.method, <PyObject *>symbol, NULL)
     if from_plugin:
         jt_make_immortal(<PyObject *>function)

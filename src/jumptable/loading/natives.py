@@ -50,14 +50,14 @@ class NativeSource:
             f"plugin.lookup({name!r}, {example!r})"
         )
 
-    def canonical(self, signature: str) -> str:
-        """The text that stands for all spellings of a signature or type."""
-        return parse(signature).text
+    def parse(self, signature: str) -> Signature | CType:
+        return parse(signature)
 
-    def function(self, plugin: Plugin, name: str, text: str) -> BuiltinFunctionType | Variable:
-        """What ``name`` is under a canonical signature or type; called once for each pair."""
-        wanted = parse(text)
-        sys.audit("jumptable.lookup", self.target, name, text)
+    def function(
+        self, plugin: Plugin, name: str, wanted: Signature | CType
+    ) -> BuiltinFunctionType | Variable:
+        """What ``name`` is under a signature or type; called once for each pair."""
+        sys.audit("jumptable.lookup", self.target, name, wanted.text)
         found = self._find(plugin, name)
         kind = "data" if isinstance(wanted, CType) else "function"
         if found.kind != kind:

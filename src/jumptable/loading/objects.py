@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from ..binding.capsules import capsule_function
-from ..binding.signatures import parse_signature
+from ..binding.signatures import Signature, parse_signature
 from ..errors import (
     PluginDependencyError,
     PluginInitError,
@@ -38,11 +38,10 @@ class ObjectSource:
         """The attribute itself, as it is now."""
         return member(self.subject, name, self.target)
 
-    def canonical(self, signature: str) -> str:
-        """The text that stands for all spellings of a signature."""
-        return parse_signature(signature).text
+    def parse(self, signature: str) -> Signature:
+        return parse_signature(signature)
 
-    def function(self, plugin: Plugin, name: str, text: str) -> BuiltinFunctionType:
+    def function(self, plugin: Plugin, name: str, wanted: Signature) -> BuiltinFunctionType:
         """A C function that a Cython module exports; called once for each pair."""
         capsules = getattr(self.subject, "__pyx_capi__", None)
         if not isinstance(capsules, dict):
@@ -54,8 +53,8 @@ class ObjectSource:
             raise SymbolNotFoundError(
                 f"{self.target} exports no C function {name!r}" + suggestion(name, capsules)
             )
-        sys.audit("jumptable.lookup", self.target, name, text)
-        return capsule_function(capsules[name], name, text, plugin)
+        sys.audit("jumptable.lookup", self.target, name, wanted.text)
+        return capsule_function(capsules[name], name, wanted, plugin)
 
 
 def member(subject: object, name: str, target: str) -> object:

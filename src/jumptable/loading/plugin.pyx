@@ -1,9 +1,9 @@
 """Plugin: what `open` returns, and where looked-up symbols are kept.
 
 Invariants
-- ``known`` maps a signature's text, in every spelling used so far, to the functions of that
-  signature by name. Spellings of one signature share one inner dict. Entries are added under
-  ``lock`` and never removed or replaced, so `lookup` reads without it.
+- ``known`` maps a signature's text, in every spelling used so far, to its Group: the functions of
+  that signature by name. Spellings of one signature share one Group. Entries of both are added
+  under ``lock`` and never removed or replaced, so `lookup` reads without it.
 - A Plugin is made by `new_plugin` and registered by `registry`; it lives as long as the process.
 """
 
@@ -12,6 +12,14 @@ import _thread
 cimport cython
 
 from ..errors import SymbolError
+
+
+@cython.final
+cdef class Group:
+    """The symbols that were looked up under one signature."""
+
+    cdef object wanted  # what the source has parsed the signature to
+    cdef dict named
 
 
 # What only this module can pass: a Plugin that nobody filled in must not exist.
@@ -50,11 +58,11 @@ cdef class Plugin:
         the reverse, NULL, thread-local), or SignatureError (a TypeError: malformed, missing, or
         not the symbol's own).
         """
-        cdef dict named
+        cdef Group group
         if type(signature) is str:
-            named = self.known.get(signature)
-            if named is not None:
-                found = named.get(name)
+            group = self.known.get(signature)
+            if group is not None:
+                found = group.named.get(name)
                 if found is not None:
                     return found
         try:
@@ -65,18 +73,31 @@ cdef class Plugin:
             raise
 
     cdef resolve(self, str name, signature):
-        cdef dict named
+        cdef Group group
         if signature is None:
             return self._source.attribute(self, name)
-        canonical = self._source.canonical(signature)
         with self.lock:
-            named = self.known.setdefault(canonical, {})
-            found = named.get(name)
+            group = self.known.get(signature) if type(signature) is str else None
+            if group is None:
+                group = self.group(signature)
+            found = group.named.get(name)
             if found is None:
-                found = self._source.function(self, name, canonical)
-                named[name] = found
-            self.known[signature] = named
+                found = self._source.function(self, name, group.wanted)
+                group.named[name] = found
         return found
+
+    cdef Group group(self, signature):
+        """The Group of a spelling that was not used yet."""
+        cdef Group group
+        wanted = self._source.parse(signature)
+        group = self.known.get(wanted.text)
+        if group is None:
+            group = Group.__new__(Group)
+            group.wanted = wanted
+            group.named = {}
+            self.known[wanted.text] = group
+        self.known[signature] = group
+        return group
 
     def __repr__(self):
         where = f" from {self.path!r}" if self.path else ""
