@@ -30,4 +30,4 @@ for name in sorted(sources):
             problems.append(f"{name} has no .pyi")
         if not any(other.startswith(stem + ".") and other.endswith(".so") for other in inside):
             problems.append(f"{stem} is not compiled in the wheel")
-sys.exit("\n".join(problems))
+sys.exit("\n".join(problems) or None)

@@ -15,7 +15,6 @@ from signatures import SUM
 numpy = pytest.importorskip("numpy")
 
 AT_MOST = {
-    "hand-written builtin": 1.10,
     "ctypes, ndpointer": 1 / 3,
     "cffi API mode, from_buffer": 1.0,
     "cffi ABI mode, from_buffer": 1.0,

@@ -225,9 +225,9 @@ cdef object PRIVATE = object()
 cdef class Symbol:
     """Where a native function comes from; the ``__self__`` of every function that is looked up.
 
-    ``plugin`` is None for `from_pointer`. ``evidence`` says what vouches for the signature:
-    "asserted" (only the caller) or "capsule" (the module that exports the function).
-    Immutable, and safe to use from any thread.
+    ``name`` is the function's; ``plugin`` is None for `from_pointer`. ``evidence`` says what
+    vouches for the signature: "asserted" (only the caller) or "capsule" (the module that exports
+    the function). Immutable, and safe to use from any thread.
     """
 
     # First, and there is no vtable: trampolines find it by jt_symbol's layout.
@@ -359,9 +359,10 @@ def make_function(
 cdef class Variable:
     """A plugin's global variable: ``value`` reads and writes the plugin's own memory.
 
-    Reading and writing is what C's plain access is: no conversion is torn on one thread, and
-    nothing orders it with other threads. A variable in read-only memory cannot be written
-    (AttributeError); a value that the type cannot hold is OverflowError or TypeError.
+    Reading and writing is C's plain access: nothing orders it with what other threads do. A
+    variable in read-only memory has ``writable`` false and cannot be written (AttributeError); a
+    value that the type cannot hold is OverflowError or TypeError, and changes nothing. ``name``
+    and ``plugin`` say whose variable it is.
     """
 
     cdef jt_native native

@@ -32,6 +32,10 @@ cdef class Plugin:
 
     Made by `jumptable.open`; the same thing opened twice is the same Plugin. Safe to use from any
     thread.
+
+    ``name`` is what it was first opened as, without its folder; ``kind`` is "native" or "python";
+    ``path`` is the file's real path, or None; ``init_seconds`` is how long loading or importing
+    took, its own initialisation and that of what it needs included.
     """
 
     cdef readonly str name
