@@ -22,7 +22,7 @@ for name in sorted(sources):
     if not name.startswith("src/jumptable/"):
         continue
     installed = name.removeprefix("src/")
-    if path.suffix in (".py", ".pyi", ".pxd") and installed not in inside:
+    if path.suffix in (".py", ".pyi", ".pxd", ".h") and installed not in inside:
         problems.append(f"{installed} is not in the wheel")
     if path.suffix == ".pyx":
         stem = installed.removesuffix(".pyx")

@@ -12,7 +12,8 @@ hold. Every failure is a `PluginError` that says what was found, what was expect
 """
 
 from .binding.pointers import from_pointer
-from .binding.symbol import Symbol, Variable
+from .binding.symbol import Symbol
+from .binding.variable import Variable
 from .errors import (
     InterfaceError,
     PluginArchError,

@@ -17,8 +17,9 @@ from typing import Any
 import pytest
 
 import jumptable as jt
+from jumptable.binding.plan import NUMBERS, Plan
 from jumptable.binding.signatures import parse_signature
-from jumptable.binding.symbol import NUMBERS, Plan, make_function
+from jumptable.binding.symbol import make_function
 from tests.conftest import Compile
 
 FUNCTIONS = 320

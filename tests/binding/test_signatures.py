@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import jumptable as jt
+from jumptable.binding.plan import NUMBERS
 from jumptable.binding.signatures import (
     MAX_PARAMS,
     CType,
@@ -15,7 +16,6 @@ from jumptable.binding.signatures import (
     parse_signature,
     parse_type,
 )
-from jumptable.binding.symbol import NUMBERS
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,9 @@ that Cython declares ``cpdef`` take one or two parameters more, for Cython's own
 from __future__ import annotations
 
 from ..errors import SignatureError
+from .plan import Plan
 from .signatures import CType, Signature, parse_signature, parse_type
-from .symbol import Plan, capsule_contents, make_function
+from .symbol import capsule_contents, make_function
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -10,8 +10,9 @@ import sys
 
 from ..errors import SymbolKindError
 from .capsules import capsule_plan, hidden_parameters
+from .plan import NUMBERS, Plan
 from .signatures import parse_signature
-from .symbol import NUMBERS, Plan, capsule_contents, is_capsule, make_function
+from .symbol import capsule_contents, is_capsule, make_function
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ any order. `Signature.text` is the one spelling that stands for all of these.
 from __future__ import annotations
 
 from ..errors import SignatureError
-from .symbol import NUMBERS
+from .plan import NUMBERS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

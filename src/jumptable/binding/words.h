@@ -13,7 +13,7 @@
 #ifndef JUMPTABLE_WORDS_H
 #define JUMPTABLE_WORDS_H
 
-#include "native.h"
+#include "convert.h"
 
 /* Clang and GCC both leave these exact-register calls alone; -fsanitize=function would not. */
 typedef int64_t (*jt_ints_int)(int64_t, int64_t, int64_t, int64_t, int64_t, int64_t);

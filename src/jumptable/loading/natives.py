@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import sys
 
+from ..binding.plan import Plan
 from ..binding.signatures import CType, Signature, parse
-from ..binding.symbol import Plan, Variable, make_function
+from ..binding.symbol import make_function
+from ..binding.variable import Variable
 from ..errors import (
     PluginInitError,
     SignatureError,
