@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import shutil
+import threading
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +16,12 @@ from tests.conftest import Compile
 @pytest.fixture(scope="module", params=["gnu", "sysv"])
 def data(compile_plugin: Compile, request: pytest.FixtureRequest) -> jt.Plugin:
     return jt.open(compile_plugin("data", None, f"-Wl,--hash-style={request.param}"))
+
+
+@pytest.fixture
+def basic_copy(compile_plugin: Compile, tmp_path: Path) -> jt.Plugin:
+    """A plugin in which nothing was looked up yet."""
+    return jt.open(shutil.copy(compile_plugin("basic"), tmp_path / "libcopy.so"))
 
 
 def test_functions(data: jt.Plugin) -> None:
@@ -119,3 +128,22 @@ def test_a_cpp_library(compile_plugin: Compile) -> None:
     assert plugin.lookup("_Z7mangledv", "int()")() == 7
     with pytest.raises(jt.SymbolNotFoundError, match='C\\+\\+ without extern "C"|did you mean'):
         plugin.lookup("mangled", "int()")
+
+
+def test_racing_lookups_give_one_function(basic_copy: jt.Plugin) -> None:
+    names = ["half", "negate", "add", "count"]
+    signatures = ["double(double)", "int64_t(int64_t)", "double(double, double)", "void()"]
+    barrier = threading.Barrier(16)
+    found: list[list[object]] = []
+
+    def race() -> None:
+        barrier.wait()
+        found.append(list(map(basic_copy.lookup, names, signatures)))
+
+    threads = [threading.Thread(target=race) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 16
+    assert all(list(map(id, functions)) == list(map(id, found[0])) for functions in found)

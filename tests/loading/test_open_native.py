@@ -304,6 +304,35 @@ def test_a_constructor_opens_plugins(
     assert plugin.init_seconds > jt.open(other).init_seconds > 0.04
 
 
+def test_importing_waits_for_no_constructor(
+    compile_plugin: Compile, python_flags: list[str], tmp_path: Path, run_python: Run
+) -> None:
+    """A constructor imports a module that another thread is importing, which opens a plugin."""
+    text = """
+        #include <Python.h>
+        __attribute__((constructor)) static void construct(void) {
+            PyRun_SimpleString("import sys; sys.inside.set(); import opening");
+        }
+    """
+    (tmp_path / "opening.py").write_text(
+        "import sys, jumptable\nsys.inside.wait()\nimport time; time.sleep(0.1)\n"
+        "sys.opened = jumptable.open('os')\n"
+    )
+    program = """
+import faulthandler, sys, threading, jumptable as jt
+faulthandler.dump_traceback_later(30, exit=True)
+sys.path.insert(0, sys.argv[1])
+sys.inside = threading.Event()
+thread = threading.Thread(target=__import__, args=("opening",))
+thread.start()
+jt.open(sys.argv[2])
+thread.join()
+print(sys.opened.name)
+"""
+    plugin = compile_plugin("importing", text, *python_flags)
+    assert run_python(program, tmp_path, plugin).stdout == "os\n"
+
+
 def test_opening_after_a_fork(compile_plugin: Compile, run_python: Run) -> None:
     """The child of a process in which another thread was opening must not wait for it."""
     program = """

@@ -3,11 +3,10 @@
 Invariants
 - ``known`` maps a signature's text, in every spelling used so far, to its Group: the functions of
   that signature by name. Spellings of one signature share one Group. Entries of both are added
-  under ``lock`` and never removed or replaced, so `lookup` reads without it.
+  with ``setdefault``, which is atomic, and never removed or replaced: there is no lock to wait for
+  or to inherit by a fork. Of threads that race to resolve one name, all get what the first added.
 - A Plugin is made by `new_plugin` and registered by `registry`; it lives as long as the process.
 """
-
-import _thread
 
 cimport cython
 
@@ -44,7 +43,6 @@ cdef class Plugin:
     cdef readonly double init_seconds
     cdef readonly object _source
     cdef dict known
-    cdef object lock
     cdef object __weakref__
 
     def __cinit__(self, key=None):
@@ -80,28 +78,21 @@ cdef class Plugin:
         cdef Group group
         if signature is None:
             return self._source.attribute(self, name)
-        with self.lock:
-            group = self.known.get(signature) if type(signature) is str else None
-            if group is None:
-                group = self.group(signature)
-            found = group.named.get(name)
-            if found is None:
-                found = self._source.function(self, name, group.wanted)
-                group.named[name] = found
+        group = self.known.get(signature) if type(signature) is str else None
+        if group is None:
+            group = self.group(signature)
+        found = group.named.get(name)
+        if found is None:
+            found = group.named.setdefault(name, self._source.function(self, name, group.wanted))
         return found
 
     cdef Group group(self, signature):
         """The Group of a spelling that was not used yet."""
-        cdef Group group
-        wanted = self._source.parse(signature)
-        group = self.known.get(wanted.text)
-        if group is None:
-            group = Group.__new__(Group)
-            group.wanted = wanted
-            group.named = {}
-            self.known[wanted.text] = group
-        self.known[signature] = group
-        return group
+        cdef Group group = Group.__new__(Group)
+        group.wanted = self._source.parse(signature)
+        group.named = {}
+        group = self.known.setdefault(group.wanted.text, group)
+        return self.known.setdefault(signature, group)
 
     def __repr__(self):
         where = f" from {self.path!r}" if self.path else ""
@@ -125,7 +116,6 @@ def new_plugin(str name not None, str kind not None, str path, double init_secon
     plugin.init_seconds = init_seconds
     plugin._source = source
     plugin.known = {}
-    plugin.lock = _thread.RLock()
     return plugin
 
 

@@ -9,7 +9,9 @@ Invariants
   of its module and its name in it (the Plugin keeps the module alive).
 - ``_lock`` is held while a native library is opened, so that its constructors run once and racing
   threads wait. It is re-entrant: a constructor may open plugins, even its own. Waiting for it
-  releases the GIL. Python modules have the import system's own locks, and are imported without it.
+  releases the GIL. Python modules have the import system's own locks, and are imported without it;
+  ``_objects_lock`` is held for a few dictionary operations only, so that nobody who is importing
+  waits for a native library's initialisation.
 """
 
 from __future__ import annotations
@@ -47,15 +49,17 @@ _objects: dict[tuple[int, str], Plugin] = {}
 # Plugins that were opened while their own module was being imported, which may yet fail.
 _unfinished: dict[tuple[int, str], ReferenceType[Plugin]] = {}
 _lock = _thread.RLock()
+_objects_lock = _thread.RLock()
 
 
-def _renew_lock() -> None:
-    global _lock
-    _lock = _thread.RLock()  # the thread that held it was not forked
+def _renew_locks() -> None:
+    global _lock, _objects_lock  # the thread that held them was not forked
+    _lock = _thread.RLock()
+    _objects_lock = _thread.RLock()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_lock)
+    os.register_at_fork(after_in_child=_renew_locks)
 
 
 def open(target: Target) -> Plugin:
@@ -207,7 +211,7 @@ def _open_object(module: ModuleType, attribute: str, target: str, seconds: float
         subject = member(subject, name, target)
     key = (id(module), attribute)
     unfinished = _is_initialising(module)
-    with _lock:
+    with _objects_lock:
         plugin = _objects.get(key)
         if plugin is None:
             reference = _unfinished.get(key)
