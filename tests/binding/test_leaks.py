@@ -15,7 +15,7 @@ import numpy as np
 import jumptable as jt
 
 basic, objects, data, kind = *map(jt.open, sys.argv[1:4]), sys.argv[4]
-rounds, repeats = 20, 50_000
+rounds, repeats, warm_ups = 20, 50_000, 2
 
 
 class Failing:
@@ -59,7 +59,7 @@ if kind == "open and lookup":
                         lambda: basic.lookup("half", "nonsense(")):
             try: attempt()
             except jt.PluginError: pass
-    repeats = 50
+    repeats, warm_ups = 50, 30  # the caches of the import system fill slowly
     watched = []
 elif kind == "variable":
     variable = data.lookup("wide", "int64_t")
@@ -94,7 +94,8 @@ def run(step):
 watched = [one for one in watched if not (isinstance(one, int) and abs(one) < 1000)]
 counts = lambda: [sys.getrefcount(one) for one in watched]
 for step in (succeed, fail):
-    run(step); run(step)  # caches fill, and the interpreter specialises
+    for _ in range(warm_ups):  # caches fill, and the interpreter specialises
+        run(step)
     gc.collect()
     before, blocks = counts(), sys.getallocatedblocks()
     for _ in range(rounds):
