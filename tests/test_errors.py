@@ -52,3 +52,5 @@ def test_messages_and_targets_survive_pickling(error: jt.PluginError) -> None:
     assert type(again) is type(error)
     assert str(again) == str(error) == "found, expected, remedy"
     assert again.target == error.target
+    for field in ("filename", "errno", "name"):
+        assert getattr(again, field, None) == getattr(error, field, None)

@@ -51,6 +51,13 @@ class PluginFileNotFoundError(PluginNotFoundError, FileNotFoundError):
     def __str__(self) -> str:
         return str(self.args[0])  # OSError's own would build "[Errno 2] ..." from the fields
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return _file_not_found, (self.args[0], self.target)  # OSError's own forgets the fields
+
+
+def _file_not_found(message: str, target: object) -> PluginFileNotFoundError:
+    return PluginFileNotFoundError(message, target=target)
+
 
 class PluginModuleNotFoundError(PluginNotFoundError, ModuleNotFoundError):
     """The form of `PluginNotFoundError` for a module name; ``.name`` is set."""

@@ -117,6 +117,159 @@ except jt.PluginFormatError as error:
     assert run_python(program, library).stdout == "libown.so.so\n"
 
 
+BARE = """
+import os, sys
+if "again" not in sys.argv:
+    os.environ["LD_LIBRARY_PATH"] = sys.argv[1]
+    os.execv(sys.executable, [sys.executable, *sys.argv, "again"])
+import jumptable as jt
+from jumptable.loading.system import search_path
+assert sys.argv[1] in "".join(search_path()), search_path()
+"""
+
+
+def test_truncated_libraries_on_the_library_path(library: Path, run_python: Run) -> None:
+    """The loader itself dies of SIGBUS on most of these."""
+    data = library.read_bytes()
+    for cut in range(60):
+        (library.parent / f"libcut{cut}.so").write_bytes(data[: len(data) * cut // 60])
+    program = f"""{BARE}
+for cut in range(60):
+    try:
+        jt.open(f"libcut{{cut}}.so")
+    except jt.PluginFormatError as error:
+        assert error.target == f"libcut{{cut}}.so"
+    else:
+        raise AssertionError(cut)
+"""
+    run_python(program, library.parent)
+
+
+def test_a_pipe_on_the_library_path(tmp_path: Path, run_python: Run) -> None:
+    os.mkfifo(tmp_path / "libpipe.so")
+    program = f"""{BARE}
+try:
+    jt.open("libpipe.so")
+except jt.PluginFormatError as error:
+    print("pipe" in str(error))
+"""
+    assert run_python(program, tmp_path).stdout == "True\n"
+
+
+def test_another_machines_library_on_the_library_path_is_passed_over(
+    library: Path, tmp_path: Path, run_python: Run
+) -> None:
+    for folder in ("first", "second"):
+        (tmp_path / folder).mkdir()
+    data = bytearray(library.read_bytes())
+    shutil.copy(library, tmp_path / "second" / "libboth.so")
+    data[18] ^= 0xFF  # e_machine
+    (tmp_path / "first" / "libboth.so").write_bytes(data)
+    program = f"{BARE}\nprint(jt.open('libboth.so').path)"
+    path = f"{tmp_path}/first:{tmp_path}/second"
+    program = program.replace('assert sys.argv[1] in "".join', "assert search_path() and ''.join")
+    assert run_python(program, path).stdout == f"{os.path.realpath(tmp_path)}/second/libboth.so\n"
+
+
+def test_a_relative_path_is_not_a_name(
+    library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in (ctypes.util.find_library("m"), "json"):
+        assert name is not None
+        shutil.copy(library, tmp_path / name)
+        other = jt.open(name)
+        plugin = jt.open(Path(name))
+        assert plugin is not other
+        assert plugin.path == os.path.realpath(tmp_path / name)
+
+
+@pytest.mark.parametrize("kind", ["fifo", "directory", "text", "empty", "truncated"])
+def test_what_is_no_library(library: Path, tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "thing.so"
+    if kind == "fifo":
+        os.mkfifo(path)
+    elif kind == "directory":
+        path.mkdir()
+    else:
+        data = {"text": b"print()\n", "empty": b"", "truncated": library.read_bytes()[:9000]}
+        path.write_bytes(data[kind])
+    with pytest.raises(jt.PluginFormatError) as raised:
+        jt.open(path)
+    assert raised.value.target == str(path)
+
+
+def test_another_machine(library: Path) -> None:
+    data = bytearray(library.read_bytes())
+    data[18] ^= 0xFF
+    library.write_bytes(data)
+    with pytest.raises(jt.PluginArchError, match="built for"):
+        jt.open(library)
+
+
+def test_a_dependency_that_uses_python(
+    compile_plugin: Compile, python_flags: list[str], tmp_path: Path, run_python: Run
+) -> None:
+    """The library itself uses nothing of Python's; its dependency's constructor and function do."""
+    needed = compile_plugin(
+        "usingpython",
+        """
+        #include <Python.h>
+        __attribute__((constructor)) static void construct(void) {
+            PyRun_SimpleString("import sys; sys.constructed = True");
+        }
+        int fail(void) { PyErr_SetString(PyExc_KeyError, "from below"); return -1; }
+        """,
+        *python_flags,
+    )
+    user = compile_plugin(
+        "indirect",
+        "int fail(void); int use(void) { return fail(); }\n",
+        f"-L{needed.parent}",
+        "-lusingpython",
+        f"-Wl,-rpath,{needed.parent}",
+    )
+    program = """
+import sys, jumptable as jt
+use = jt.open(sys.argv[1]).lookup("use", "int()")
+try:
+    use()
+except KeyError as error:
+    print(sys.constructed, error)
+"""
+    assert run_python(program, user).stdout == "True 'from below'\n"
+
+
+def test_a_library_that_was_loaded_by_a_relative_path(
+    library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    ctypes.CDLL("./libown.so")
+    monkeypatch.chdir("/")
+    assert jt.open(library).path == os.path.realpath(library)
+
+
+def test_a_library_that_was_loaded_by_another_and_replaced(
+    compile_plugin: Compile, library: Path
+) -> None:
+    ctypes.CDLL(str(library))
+    os.unlink(library)
+    shutil.copy(compile_plugin("data"), library)
+    with pytest.raises(jt.PluginTrustError, match="replaced on disk"):
+        jt.open(library)
+
+
+def test_a_library_whose_file_is_gone(compile_plugin: Compile, tmp_path: Path) -> None:
+    text = "int answer(void) { return 42; }\n"
+    named = compile_plugin("named", text, "-Wl,-soname,libgone.so.7")
+    library = shutil.copy(named, tmp_path / "libgone.so.7")
+    ctypes.CDLL(str(library))
+    os.unlink(library)
+    plugin = jt.open("libgone.so.7")
+    assert plugin.lookup("answer", "int()")() == 42
+    assert jt.open("libgone.so.7") is plugin
+
+
 def test_a_repeated_open_asks_nobody(library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No system call, no lock, no import machinery: their Python entry points are all broken."""
     from jumptable.loading import registry
@@ -155,7 +308,7 @@ def test_paths_that_lead_nowhere(tmp_path: Path) -> None:
         assert isinstance(raised.value, FileNotFoundError)
         assert isinstance(raised.value, jt.PluginError)
         assert raised.value.target == f"{tmp_path}/{path}"
-    for name in ("libnope.so.9", "libm.so.6\0.so"):
+    for name in ("libnope.so.9", "libm.so.6\0.so", "\ud800.so", "x" * 300 + ".so"):
         with pytest.raises(FileNotFoundError) as missing:
             jt.open(name)
         assert repr(name) in str(missing.value)
@@ -198,9 +351,33 @@ def test_an_undefined_symbol_is_named(compile_plugin: Compile) -> None:
 
 
 def test_a_constructor_that_raises(compile_plugin: Compile, python_flags: list[str]) -> None:
-    with pytest.raises(jt.PluginInitError, match="RuntimeError: from the constructor") as raised:
-        jt.open(compile_plugin("raising", None, *python_flags))
-    assert isinstance(raised.value.__cause__, RuntimeError)
+    """It runs once in a process, so the second open fails as the first did."""
+    library = compile_plugin("raising", None, *python_flags)
+    for _ in range(2):
+        with pytest.raises(jt.PluginInitError, match="RuntimeError: from the constr") as raised:
+            jt.open(library)
+        assert isinstance(raised.value.__cause__, RuntimeError)
+
+
+def test_a_constructor_that_opens_its_library_and_raises(
+    compile_plugin: Compile, python_flags: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = """
+        #include <Python.h>
+        __attribute__((constructor)) static void construct(void) {
+            PyRun_SimpleString("import os, jumptable; jumptable.open(os.environ['OWN'])");
+            PyErr_SetString(PyExc_SystemExit, "enough");
+        }
+    """
+    library = compile_plugin("both", text, *python_flags)
+    monkeypatch.setenv("OWN", str(library))
+    for target in (
+        library,
+        str(library),
+        library.parent / ".." / library.parent.name / library.name,
+    ):
+        with pytest.raises(jt.PluginInitError, match="exited: enough"):
+            jt.open(target)
 
 
 def test_a_file_that_was_replaced(
@@ -335,15 +512,29 @@ print(sys.opened.name)
 
 def test_opening_after_a_fork(compile_plugin: Compile, run_python: Run) -> None:
     """The child of a process in which another thread was opening must not wait for it."""
+    text = """
+        #include <stdlib.h>
+        #include <unistd.h>
+        __attribute__((constructor)) static void construct(void) {
+            if (write(atoi(getenv("READY")), "x", 1) == 1)
+                usleep(300000);
+        }
+    """
     program = """
-import os, sys, threading, time, jumptable as jt
+import os, signal, sys, threading, jumptable as jt
+read, write = os.pipe()
+os.environ["READY"] = str(write)
 thread = threading.Thread(target=jt.open, args=(sys.argv[1],))
 thread.start()
-time.sleep(0.02)
+os.read(read, 1)  # the thread is inside of the constructor, and holds the lock
 pid = os.fork()
 if pid == 0:
-    os._exit(0 if jt.open("json").kind == "python" else 1)
+    signal.alarm(10)
+    try:
+        jt.open("libnothing.so")
+    except jt.PluginNotFoundError:
+        os._exit(0)
 thread.join()
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 """
-    run_python(program, compile_plugin("counting"))
+    run_python(program, compile_plugin("forking", text))

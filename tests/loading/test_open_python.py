@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import sys
+import textwrap
 import threading
 import types
 from collections.abc import Callable, Iterator
@@ -104,8 +105,9 @@ def test_modules_that_are_not_there(write: Write) -> None:
         assert raised.value.name
 
 
-@pytest.mark.parametrize("target", ["", " ", "a b", ".relative", "os:", ":os", "os:a b", "os:a:b",
-                                    "os.", "1x", "os\0"])  # fmt: skip
+@pytest.mark.parametrize(
+    "target", ["", " ", "a b", ".relative", "os:", ":os", "os.", "1x", "os\0", "\ud800", "x" * 300]
+)
 def test_targets_that_name_nothing(target: str) -> None:
     with pytest.raises(jt.PluginNotFoundError) as raised:
         jt.open(target)
@@ -225,16 +227,105 @@ def test_a_module_whose_attributes_raise(write: Write) -> None:
 
 def test_an_interrupted_import_can_be_repeated(run_python: Run, tmp_path: Path) -> None:
     (tmp_path / "waiting.py").write_text(
-        "import time; print('importing', flush=True); time.sleep(60)"
+        "import signal, sys\n"
+        "if not hasattr(sys, 'interrupted'):\n"
+        "    sys.interrupted = True\n"
+        "    signal.raise_signal(signal.SIGINT)\n"
     )
     program = """
-import signal, sys, threading, jumptable as jt
+import sys, jumptable as jt
 sys.path.insert(0, sys.argv[1])
-main = threading.main_thread().ident
-threading.Timer(0.3, signal.pthread_kill, (main, signal.SIGINT)).start()
 try:
     jt.open("waiting")
 except KeyboardInterrupt:
     print("interrupted", "waiting" in sys.modules)
+print(jt.open("waiting").name)
 """
-    assert run_python(program, tmp_path).stdout == "importing\ninterrupted False\n"
+    assert run_python(program, tmp_path).stdout == "interrupted False\nwaiting\n"
+
+
+def test_names_that_only_importlib_can_import(write: Write, tmp_path: Path) -> None:
+    for name in ("0001_initial", "my-module"):
+        (tmp_path / f"{name}.py").write_text("class Filter: pass")
+        assert jt.open(name).kind == "python"
+        assert jt.open(f"{name}:Filter") is jt.open(f"{name}:Filter")
+
+
+def test_entry_points_with_spaces(write: Write) -> None:
+    name = write("spaced", "class Filter: pass\n")
+    entry_point = importlib.metadata.EntryPoint("f", f"{name} : Filter", "group")
+    assert jt.open(entry_point) is jt.open(f"{name}:Filter")
+
+
+def test_a_module_by_an_attribute_is_that_module() -> None:
+    assert jt.open("json:decoder") is jt.open("json.decoder")
+    assert jt.open("json:decoder") is jt.open("json:decoder")
+
+
+MISBEHAVING = {
+    "lazy": """
+        import sys
+        class Lazy:
+            def __getattr__(self, name): raise RuntimeError(name)
+        sys.modules[__name__] = Lazy()
+    """,
+    "no_path": """
+        __file__ = "a\\0b"
+    """,
+    "surrogate_path": """
+        __file__ = "\\ud800"
+    """,
+    "spec": """
+        class Spec:
+            def __getattr__(self, name): raise RuntimeError(name)
+        __spec__ = Spec()
+    """,
+}
+
+
+@pytest.mark.parametrize("kind", MISBEHAVING)
+def test_modules_that_misbehave_are_opened(write: Write, kind: str) -> None:
+    name = write(kind, textwrap.dedent(MISBEHAVING[kind]))
+    plugin = jt.open(name)
+    assert plugin.kind == "python"
+    assert plugin.path is None or plugin.path.endswith(".py")
+
+
+def test_exceptions_that_cannot_be_shown(write: Write) -> None:
+    text = "class Mute(Exception):\n    def __str__(self): raise RuntimeError\nraise Mute\n"
+    with pytest.raises(jt.PluginInitError, match="raised Mute;"):
+        jt.open(write("mute", text))
+
+
+def test_a_path_that_makes_no_sense(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", [*sys.path, 3, None])
+    with pytest.raises(jt.PluginNotFoundError):
+        jt.open("no_such_module_at_all")
+
+
+def test_a_plugin_that_says_itself_what_it_lacks(write: Write) -> None:
+    name = write("telling", "raise ModuleNotFoundError('please install the foo extra')")
+    with pytest.raises(jt.PluginDependencyError, match="please install the foo extra"):
+        jt.open(name)
+
+
+def test_an_extension_module_that_lacks_a_library(write: Write) -> None:
+    text = "raise ImportError('libfoo.so.1: cannot open shared object file: No such file')"
+    with pytest.raises(jt.PluginDependencyError, match=r"needs the library 'libfoo\.so\.1'"):
+        jt.open(write("lacking", text))
+    with pytest.raises(jt.PluginInitError, match="raised ImportError: cannot import name"):
+        jt.open(write("circular", "from os import nothing_of_that_name"))
+
+
+def test_opening_a_module_is_audited() -> None:
+    seen = []
+
+    def hook(event: str, arguments: tuple[object, ...]) -> None:
+        if event == "jumptable.open" and arguments[0] == "audited":
+            seen.append(arguments)
+
+    sys.addaudithook(hook)
+    module = types.ModuleType("audited")
+    jt.open(module)
+    jt.open(module)
+    assert seen == [("audited",)]

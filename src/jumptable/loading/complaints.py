@@ -153,7 +153,7 @@ RECOGNISERS: tuple[tuple[str, Callable[[str, str, str], Complaint]], ...] = (
     (r"Undefined symbol \"(?P<name>[^\"]+)\"", _no_symbol),
     (r"[Ss]ymbol not found(?: in flat namespace|:) [('\"]*_?(?P<name>[^\s'\")]+)", _no_symbol),
     (r"^\[WinError (?:127|182)\]", _no_procedure),
-    (r"^(?P<name>.+): cannot open shared object file: No such file", _no_library),
+    (r"^(?P<name>.+): cannot open shared object file: (?:No such file|File name too)", _no_library),
     (r"^Error loading shared library (?P<name>.+): No such file", _no_library),
     (r"Shared object \"(?P<name>[^\"]+)\" not found", _no_library),
     (r"Library not loaded: (?P<name>.+)", _no_library),

@@ -10,24 +10,25 @@ from ..binding.signatures import CType, Signature, parse
 from ..binding.symbol import make_function
 from ..binding.variable import Variable
 from ..errors import (
-    PluginInitError,
+    PluginArchError,
+    PluginError,
     SignatureError,
     SymbolKindError,
     SymbolNotFoundError,
 )
+from .files import LibraryFile, examine
 from .suggest import suggestion
-from .system import Image, LoadError, search_path
+from .system import Image, LoadError, loaded_path, search_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import BuiltinFunctionType
     from typing import NoReturn
 
-    from .files import LibraryFile
     from .plugin import Plugin
     from .system import Found
 
-__all__ = ["NativeSource", "find_bare", "load"]
+__all__ = ["NativeSource", "examined", "find_bare", "load", "may_raise", "was_deleted"]
 
 
 class NativeSource:
@@ -128,12 +129,24 @@ def _no_such_name(name: str) -> str:
     return '; is it static, hidden (-fvisibility=hidden), or compiled as C++ without extern "C"?'
 
 
-def find_bare(name: str) -> str | None:
-    """The file that the loader would take for a bare name, where that can be known before."""
+# What the platforms and their compilers bring along: none of it uses Python.
+RUNTIME_LIBRARIES = (
+    *("ld-linux", "ld-musl", "ld64.so", "linux-vdso", "libc.", "libdl.", "libm.", "libmvec."),
+    *("libpthread.", "librt.", "libatomic.", "libgcc_s.", "libgfortran.", "libgomp.", "libstdc++."),
+    *("libquadmath.", "libc++", "libunwind.", "libsystem.", "libobjc.", "kernel32.", "msvcp"),
+    *("msvcrt.", "ntdll.", "ucrtbase.", "vcruntime", "api-ms-win-"),
+)
+
+
+def find_bare(name: str) -> LibraryFile | None:
+    """The file that the loader would take for a bare name, examined, where it can be foreseen."""
     for folder in search_path():
         candidate = os.path.join(folder, name)
-        if os.path.isfile(candidate):
-            return candidate
+        if os.access(candidate, os.R_OK):
+            try:
+                return examine(candidate, target=name)
+            except PluginArchError:
+                continue  # as the loader does
     return None
 
 
@@ -141,16 +154,54 @@ def load(path: str, file: LibraryFile | None, target: str) -> Image:
     """dlopen, with the loader's complaints as exceptions of the contract's tree.
 
     ``file`` is what was examined before, or None where the loader's own search finds the file.
-    A library that needs no symbol of Python's is opened with the GIL released, since its
-    constructors cannot need it.
+    The GIL is released only where no constructor can need it.
     """
+    alone = file is not None and not file.uses_python and all(map(_is_runtime, file.needed))
     try:
-        return Image(path, release_gil=file is not None and not file.uses_python)
+        return Image(path, release_gil=alone)
     except LoadError as error:
-        from .complaints import explain  # compiles its patterns, and only failures need them
+        from .complaints import explain
 
         raise explain(str(error), path, target) from None
-    except Exception as error:
-        raise PluginInitError(
-            f"a constructor of {target} raised {type(error).__name__}: {error}", target=target
-        ) from error
+
+
+def may_raise(file: LibraryFile | None) -> bool:
+    """Whether an open library, or one that it needs, may set Python exceptions; True if unsure."""
+    waiting = [file]
+    seen: set[str] = set()
+    for library in waiting:
+        if library is None or library.uses_python:
+            return True
+        for name in library.needed:
+            if _is_runtime(name) or name in seen:
+                continue
+            if "python" in name.lower():
+                return True
+            seen.add(name)
+            waiting.append(examined(loaded_path(name)))
+    return False
+
+
+def examined(path: str | None) -> LibraryFile | None:
+    """What the file of an open library says, or None where there is no such file any more."""
+    try:
+        return examine(path) if path and os.path.isabs(path) else None
+    except PluginError:
+        return None
+
+
+def _is_runtime(name: str) -> bool:
+    return os.path.basename(name).lower().startswith(RUNTIME_LIBRARIES)
+
+
+def was_deleted(image: Image) -> bool:
+    """Whether the file that is mapped was deleted or replaced since; False where none can tell."""
+    try:
+        with open("/proc/self/maps", encoding="utf-8", errors="replace") as maps:
+            for line in maps:
+                start, _, end = line.partition(" ")[0].partition("-")
+                if int(start, 16) <= image.base < int(end, 16):
+                    return line.rstrip().endswith(" (deleted)")
+    except OSError:
+        pass
+    return False

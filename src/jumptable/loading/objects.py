@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from ..binding.capsules import capsule_function
 from ..binding.signatures import Signature, parse_signature
 from ..errors import (
     PluginDependencyError,
+    PluginError,
     PluginInitError,
     PluginModuleNotFoundError,
     SignatureError,
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
     from .plugin import Plugin
 
-__all__ = ["ObjectSource", "import_module", "member"]
+__all__ = ["ObjectSource", "description", "file_of", "import_module", "member"]
 
 
 class ObjectSource:
@@ -68,7 +70,7 @@ def member(subject: object, name: str, target: str) -> object:
         ) from error
     except Exception as error:
         raise PluginInitError(
-            f"reading {name!r} of {target} raised {type(error).__name__}: {error}", target=target
+            f"reading {name!r} of {target} {description(error)}", target=target
         ) from error
 
 
@@ -89,22 +91,59 @@ def import_module(name: str, target: str) -> ModuleType:
         return sys.modules[name]
     except ModuleNotFoundError as error:
         missing = error.name or ""
-        if missing == name or name.startswith(missing + "."):
+        if missing and (missing == name or name.startswith(missing + ".")):
             raise PluginModuleNotFoundError(
                 f"there is no module {missing!r}{_module_hint(name, missing)}",
                 target=target,
                 name=missing,
             ) from error
+        what = f"imports {missing!r}, which is" if missing else f"needs what is: {_text(error)};"
         raise PluginDependencyError(
-            f"{target} imports {missing!r}, which is not installed; install the distribution "
-            "that provides it",
+            f"{target} {what} not installed; install the distribution that provides it",
             target=target,
         ) from error
+    except ImportError as error:
+        raise _import_failed(error, name, target) from error
     except (Exception, SystemExit) as error:
-        what = "exited" if isinstance(error, SystemExit) else f"raised {type(error).__name__}"
         raise PluginInitError(
-            f"importing {name} {what}: {error}; see the exception that caused this", target=target
+            f"importing {name} {description(error)}; see the exception that caused this",
+            target=target,
         ) from error
+
+
+def _import_failed(error: ImportError, name: str, target: str) -> PluginError:
+    """An extension module that lacks a library or symbol has a dependency missing."""
+    from .complaints import explain
+
+    explained = explain(_text(error), error.path or name, target)
+    if isinstance(explained, PluginDependencyError):
+        return explained
+    return PluginInitError(
+        f"importing {name} {description(error)}; see the exception that caused this", target=target
+    )
+
+
+def description(error: BaseException) -> str:
+    """``raised KeyError: 'x'``, also for exceptions that cannot be shown."""
+    what = "exited" if isinstance(error, SystemExit) else f"raised {type(error).__name__}"
+    text = _text(error)
+    return f"{what}: {text}" if text else what
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:
+        return ""
+
+
+def file_of(module: ModuleType) -> str | None:
+    """The real path of a module's file; None if it has none, or none that makes sense."""
+    try:
+        file = module.__file__
+        return os.path.realpath(file) if isinstance(file, str) else None
+    except Exception:  # modules that replace themselves may do anything
+        return None
 
 
 def _module_hint(name: str, missing: str) -> str:
@@ -128,4 +167,7 @@ def _module_hint(name: str, missing: str) -> str:
 def _modules_in(folders: list[str]) -> list[str]:
     import pkgutil  # slow to import, and only failures need it
 
-    return [found.name for found in pkgutil.iter_modules(folders)]
+    try:
+        return [found.name for found in pkgutil.iter_modules(folders)]
+    except Exception:  # a path that makes no sense must not hide the error that is being reported
+        return []

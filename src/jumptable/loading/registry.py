@@ -2,8 +2,9 @@
 
 Invariants
 - ``_opened`` maps a string to the Plugin that it names whatever the current directory: module
-  names, bare library names, absolute paths. Entries are added when an open has succeeded and
-  never removed, so `open` reads it without a lock.
+  names, bare library names, absolute paths. Entries are added when an open has succeeded, so
+  `open` reads it without a lock. They are removed only if a constructor that had opened its own
+  library then raised.
 - ``_files`` and ``_objects`` hold one Plugin for each thing, whatever it is called: a file by
   device and inode (which cannot be reused while the library is mapped), an object by the identity
   of its module and its name in it (the Plugin keeps the module alive).
@@ -21,16 +22,23 @@ import os
 import sys
 from time import perf_counter
 
-from ..errors import PluginFileNotFoundError, PluginModuleNotFoundError, PluginTrustError
+from ..errors import (
+    PluginFileNotFoundError,
+    PluginInitError,
+    PluginModuleNotFoundError,
+    PluginTrustError,
+)
 from .files import examine
-from .natives import NativeSource, find_bare, load
-from .objects import ObjectSource, import_module, member
+from .natives import NativeSource, examined, find_bare, load, may_raise, was_deleted
+from .objects import ObjectSource, description, file_of, import_module, member
 from .plugin import Plugin, new_plugin, set_init_seconds
+from .system import loaded_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
     from types import ModuleType
+    from typing import Any
     from weakref import ReferenceType
 
     from .files import LibraryFile
@@ -43,8 +51,10 @@ else:
 __all__ = ["is_library", "open"]
 
 _opened: dict[object, Plugin] = {}
-_files: dict[tuple[int, int], Plugin] = {}
+_files: dict[tuple[int, int] | None, Plugin] = {}
 _handles: dict[int, Plugin] = {}
+# What the constructors of libraries raised, by handle: they run once, so it stays true.
+_raised: dict[int, BaseException] = {}
 _objects: dict[tuple[int, str], Plugin] = {}
 # Plugins that were opened while their own module was being imported, which may yet fail.
 _unfinished: dict[tuple[int, str], ReferenceType[Plugin]] = {}
@@ -79,17 +89,18 @@ def open(target: Target) -> Plugin:
     except (KeyError, TypeError):
         pass
     if isinstance(target, ModuleType):
-        return _open_object(target, "", _module_name(target), 0.0)
+        return _open_object(target, "", _module_name(target))
     if isinstance(target, os.PathLike):
         return _open_path(os.fsdecode(target))
     if isinstance(target, str):
         text = str(target)
         if is_library(text):
             return _open_path(text) if _has_separator(text) else _open_bare(text)
-        return _open_name(text)
+        return _open_name(*text.partition(":"))
     value = getattr(target, "value", None)
     if isinstance(value, str) and hasattr(target, "group"):
-        return _open_name(value.partition("[")[0].rstrip())
+        module, colon, attribute = value.partition("[")[0].partition(":")
+        return _open_name(module.strip(), colon, attribute.strip())
     raise TypeError(
         "jumptable.open() takes a path, a library's or a module's name, 'module:object', an "
         f"EntryPoint or a module, not {type(target).__name__}"
@@ -98,10 +109,12 @@ def open(target: Target) -> Plugin:
 
 def is_library(text: str) -> bool:
     """Whether a string names a native library: it is a path, or ends like a shared library."""
-    if _has_separator(text) or text.endswith((".so", ".dylib", ".dll")):
+    name = text.lower() if os.name == "nt" else text
+    if _has_separator(name) or name.endswith((".so", ".dylib", ".dll")):
         return True
-    stem, found, version = text.rpartition(".so.")
-    return bool(found and stem) and version.replace(".", "").isdigit()
+    stem, _, version = name.rpartition(".so.")
+    digits = version.replace(".", "")
+    return bool(stem) and digits.isascii() and digits.isdigit()
 
 
 def _has_separator(text: str) -> bool:
@@ -112,86 +125,126 @@ def _has_separator(text: str) -> bool:
 
 
 def _open_path(path: str) -> Plugin:
-    plugin = _opened.get(path)
-    if plugin is not None:
-        return plugin
-    with _lock:
-        plugin = _files.get(_identity(path) or (0, 0))
-        if plugin is None:
-            file = examine(path, target=path)
-            plugin = _open_file(file.path, file, path)
-            _opened.setdefault(file.path, plugin)
-        if os.path.isabs(path):
-            _opened[path] = plugin
+    plugin = _opened.get(path) if os.path.isabs(path) else None
+    if plugin is None:
+        plugin = _files.get(_identity(path))
+    if plugin is None:
+        with _lock:
+            plugin = _files.get(_identity(path))
+            if plugin is None:
+                file = examine(path, target=path)
+                plugin = _load(file.path, file, path)
+                _opened.setdefault(file.path, plugin)
+    if os.path.isabs(path):
+        _opened[path] = plugin
     return plugin
 
 
 def _open_bare(name: str) -> Plugin:
-    if "\0" in name:
-        raise PluginFileNotFoundError(f"{name!r} is no library's name: it holds a NUL", target=name)
+    try:
+        usable = b"\0" not in os.fsencode(name)
+    except UnicodeEncodeError:
+        usable = False
+    if not usable:
+        raise PluginFileNotFoundError(
+            f"{name!r} is no library's name: it holds a NUL, or what no file name can", target=name
+        )
     with _lock:
         if name in _opened:
             return _opened[name]
         # A library that only the loader's own cache knows cannot be examined beforehand.
-        found = find_bare(name)
-        plugin = _open_file(name, examine(found, target=name) if found else None, name)
+        plugin = _load(name, find_bare(name), name)
         _opened[name] = plugin
     return plugin
 
 
-def _open_file(path: str, file: LibraryFile | None, target: str) -> Plugin:
-    """Load a library; the caller holds the lock. ``path`` is what the loader gets."""
+def _load(path: str, file: LibraryFile | None, target: str) -> Plugin:
+    """The Plugin for what the loader makes of ``path``; the caller holds the lock."""
     sys.audit("jumptable.open", path)
+    # A bare name means what is loaded under it; a path means the file that is there now.
+    replaceable = _has_separator(path) and loaded_path(path) is not None
     known_before = len(_handles)
     start = perf_counter()
     image = load(path, file, target)
     seconds = perf_counter() - start
 
-    loaded = os.path.realpath(image.path) if image.path else None
+    if image.raised is not None:
+        _raised[image.handle] = image.raised
+    if image.handle in _raised:
+        _forget(image.handle)
+        raise _initialisation_failed(_raised[image.handle], target)
     if not _has_separator(path):
-        file = examine(loaded, target=target) if loaded else None  # what the loader chose
+        file = examined(image.path)  # what the loader chose
     key = (file.device, file.inode) if file else None
     plugin = _files.get(key) if key else _handles.get(image.handle)
     if plugin is not None:
-        if image.handle in list(_handles)[known_before:]:
+        if len(_handles) > known_before and _handles.get(image.handle) is plugin:
             set_init_seconds(plugin, seconds)  # a constructor has opened its own library
         return plugin
-    if image.handle in _handles:
+    if image.handle in _handles or (replaceable and was_deleted(image)):
         raise PluginTrustError(
-            f"{target} was replaced on disk since {_handles[image.handle]!r} was opened, and the "
-            "loader gives the old library; install the new one under another name, or restart",
+            f"{target} was replaced on disk since it was loaded, and the loader gives the old "
+            "library; install the new one under another name, or restart",
             target=target,
         )
-    source = NativeSource(image, loaded or target, checked=file is None or file.uses_python)
-    plugin = new_plugin(os.path.basename(target), "native", loaded, seconds, source)
+    real = file.path if file else image.path or None
+    source = NativeSource(image, real or target, may_raise(file))
+    plugin = new_plugin(os.path.basename(target), "native", real, seconds, source)
     if key:
         _files[key] = plugin
     _handles[image.handle] = plugin
     return plugin
 
 
-def _identity(path: str | None) -> tuple[int, int] | None:
+def _forget(handle: int) -> None:
+    """Remove the Plugin that a constructor made of its own library before it raised."""
+    plugin = _handles.pop(handle, None)
+    if plugin is not None:
+        _drop(_opened, plugin)
+        _drop(_files, plugin)
+
+
+def _drop(known: dict[Any, Plugin], plugin: Plugin) -> None:
+    for name in [name for name, held in known.items() if held is plugin]:
+        del known[name]
+
+
+def _initialisation_failed(cause: BaseException, target: str) -> BaseException:
+    if isinstance(cause, KeyboardInterrupt):
+        return cause
+    error = PluginInitError(
+        f"a constructor of {target} {description(cause)}; the library stays loaded, and is not "
+        "initialised again in this process",
+        target=target,
+    )
+    error.__cause__ = cause
+    return error
+
+
+def _identity(path: str) -> tuple[int, int] | None:
     try:
-        status = os.stat(path) if path else None
+        status = os.stat(path)
     except (OSError, ValueError):
         return None
-    return (status.st_dev, status.st_ino) if status else None
+    return (status.st_dev, status.st_ino)
 
 
 # ---- Python modules and objects --------------------------------------------------------------
 
 
-def _open_name(text: str) -> Plugin:
-    module_name, colon, attribute = text.partition(":")
-    parts = module_name.split(".")
-    if not all(part.isidentifier() for part in parts) or (
-        colon and not all(part.isidentifier() for part in attribute.split("."))
-    ):
+def _open_name(module_name: str, colon: str, attribute: str) -> Plugin:
+    text = module_name + colon + attribute
+    names = [*module_name.split("."), *(attribute.split(".") if colon else ())]
+    if not all(map(_is_printable, names)):
         raise PluginModuleNotFoundError(_bad_name(text), target=text, name=module_name)
     sys.audit("jumptable.open", text)
     start = perf_counter()
     module = import_module(module_name, text)
     return _open_object(module, attribute, text, perf_counter() - start)
+
+
+def _is_printable(name: str) -> bool:
+    return bool(name) and name.isprintable()  # what else a module's name may be, import decides
 
 
 def _bad_name(text: str) -> str:
@@ -200,44 +253,52 @@ def _bad_name(text: str) -> str:
     if text.startswith("."):
         return f"{text!r} is relative; give a module's full name, or a path with a separator"
     return (
-        f"{text!r} is no module's name, no 'module:object' and no library's; a path needs a "
-        f"separator, as in {os.path.join(os.curdir, text)!r}"
+        f"{text!r} is no module's name and no 'module:object': a part of it is empty or unprintable"
     )
 
 
-def _open_object(module: ModuleType, attribute: str, target: str, seconds: float) -> Plugin:
+def _open_object(
+    module: ModuleType, attribute: str, target: str, seconds: float | None = None
+) -> Plugin:
     subject: object = module
+    is_named = sys.modules.get(target.partition(":")[0]) is module
     for name in attribute.split(".") if attribute else ():
         subject = member(subject, name, target)
+    if isinstance(subject, ModuleType):
+        module, attribute = subject, ""  # "json:decoder" is the module json.decoder
     key = (id(module), attribute)
     unfinished = _is_initialising(module)
     with _objects_lock:
         plugin = _objects.get(key)
         if plugin is None:
-            reference = _unfinished.get(key)
+            reference = _unfinished.pop(key, None)
             plugin = reference() if reference is not None else None
         if plugin is None:
-            file = getattr(module, "__file__", None)
-            path = os.path.realpath(file) if isinstance(file, str) else None
-            plugin = new_plugin(
-                target, "python", path, seconds, ObjectSource(module, subject, target)
-            )
+            if seconds is None:
+                sys.audit("jumptable.open", target)
+            source = ObjectSource(module, subject, target)
+            plugin = new_plugin(target, "python", file_of(module), seconds or 0.0, source)
         if unfinished:
             from weakref import ref
 
             _unfinished[key] = ref(plugin)
         else:
-            _unfinished.pop(key, None)
             _objects[key] = plugin
-            if sys.modules.get(target.partition(":")[0]) is module:
+            if is_named:
                 _opened[target] = plugin
     return plugin
 
 
 def _is_initialising(module: ModuleType) -> bool:
-    return bool(getattr(getattr(module, "__spec__", None), "_initializing", False))
+    try:
+        return bool(module.__spec__._initializing)  # type: ignore[union-attr]
+    except Exception:  # modules that replace themselves may do anything
+        return False
 
 
 def _module_name(module: ModuleType) -> str:
-    name = getattr(module, "__name__", None)
-    return name if isinstance(name, str) else "<module without a name>"
+    try:
+        name = module.__name__
+    except Exception:
+        name = None
+    return name if isinstance(name, str) else "<a module without a name>"

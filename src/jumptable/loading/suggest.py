@@ -17,7 +17,8 @@ def suggestion(name: str, names: Iterable[str], *, otherwise: str = "") -> str:
     from difflib import get_close_matches  # takes 5 ms to import, and only failures need it
 
     known = {candidate for candidate in names if abs(len(candidate) - len(name)) <= 3}
-    near = get_close_matches(name, sorted(known)[:ENOUGH], n=3, cutoff=0.7)
+    likely = sorted(known, key=lambda candidate: (abs(len(candidate) - len(name)), candidate))
+    near = get_close_matches(name, likely[:ENOUGH], n=3, cutoff=0.7)
     if not near:
         return otherwise
     return f"; did you mean {' or '.join(map(repr, near))}?"

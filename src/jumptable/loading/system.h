@@ -1,9 +1,12 @@
 /* The platform seam: everything that this package asks of a dynamic loader, and nothing else.
  *
- *   jt_load            open a library, or raise the given exception; may release the GIL
+ *   jt_load            open a library, or raise the given exception; may release the GIL. Returns -1
+ *                      as well when a constructor has left an exception: then there is a handle
+ *   jt_loaded          the handle of a library that is open already, or NULL; opens nothing
  *   jt_image_init      learn from an open library what jt_find and jt_each_name need
  *   jt_find            one symbol: is it the library's own, what is it, where is it
  *   jt_each_name       the names that a library exports, for suggestions
+ *   jt_base            where its first page is
  *   jt_search          where the loader would look for a bare name, as far as it can be asked
  *
  * ELF (Linux, BSD) is built and tested. Mach-O and Windows are written to the same contract, and

@@ -20,7 +20,9 @@ cdef extern from "system.h":
     ctypedef struct jt_image:
         void *handle
         const char *path
-    void *jt_load(object, int, object) except *
+    int jt_load(object, int, object, void **) except -1
+    void *jt_loaded(object) noexcept
+    uintptr_t jt_base(const jt_image *) noexcept
     int jt_image_init(jt_image *, void *) noexcept
     void jt_find(const jt_image *, const char *, jt_found *) noexcept
     int jt_each_name(
@@ -60,14 +62,23 @@ cdef class Image:
 
     cdef jt_image image
     cdef readonly str path
+    cdef readonly object raised
 
     def __cinit__(self, str path not None, *, bint release_gil):
         """Open ``path`` with ``RTLD_NOW | RTLD_LOCAL``; raises `LoadError`.
 
-        Code in the library runs: its constructors. If one of them sets a Python exception, that
-        is raised. ``release_gil`` only for a library that uses nothing of Python's C API.
+        Code in the library runs: its constructors. What one of them raised, and left in the
+        thread, is ``raised``. ``release_gil`` only if neither the library nor what it needs uses
+        Python's C API.
         """
-        jt_image_init(&self.image, jt_load(path, release_gil, LoadError))
+        cdef void *handle = NULL
+        try:
+            jt_load(path, release_gil, LoadError, &handle)
+        except BaseException as error:
+            if handle == NULL:
+                raise
+            self.raised = error
+        jt_image_init(&self.image, handle)
         self.path = ""
         if self.image.path != NULL:
             self.path = PyUnicode_DecodeFSDefault(self.image.path)
@@ -76,6 +87,11 @@ cdef class Image:
     def handle(self):
         """The loader's handle, as an int: equal for two images of the same library."""
         return <uintptr_t>self.image.handle
+
+    @property
+    def base(self):
+        """Where the library's first page is, as an int."""
+        return jt_base(&self.image)
 
     def find(self, str name not None):
         """What ``name`` is in this library, a `Found`; UnicodeEncodeError for a lone surrogate."""
@@ -107,3 +123,12 @@ cdef int append_name(const char *name, void *names) except -1:
 def search_path():
     """The folders in which the loader looks for a bare name, apart from its own cache."""
     return jt_search()
+
+
+def loaded_path(str name not None):
+    """The path of a library that is open in this process, by name or path; None if it isn't."""
+    cdef jt_image image
+    cdef void *handle = jt_loaded(name)
+    if handle == NULL or jt_image_init(&image, handle) < 0 or image.path == NULL:
+        return None
+    return PyUnicode_DecodeFSDefault(image.path)

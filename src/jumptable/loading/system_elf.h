@@ -93,10 +93,14 @@ static int jt_image_init(jt_image *image, void *handle) {
     return image->symbols != NULL && image->strings != NULL ? 0 : -1;
 }
 
+static uintptr_t jt_base(const jt_image *image) {
+    return image->base;
+}
+
 /* Where a bare name would be looked for, apart from the loader's cache: a list of str. */
 static PyObject *jt_search(void) {
     PyObject *folders = PyList_New(0);
-#ifdef RTLD_DI_SERINFO
+#if defined(__GLIBC__) || defined(RTLD_DI_SERINFO) /* glibc has an enumeration for it */
     Dl_serinfo size, *info = NULL;
     void *self = dlopen(NULL, RTLD_LAZY);
     if (folders == NULL || self == NULL || dlinfo(self, RTLD_DI_SERINFOSIZE, &size) != 0)

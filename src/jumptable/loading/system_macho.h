@@ -131,6 +131,10 @@ static int jt_append_folders(PyObject *folders, const char *listed) {
     return 0;
 }
 
+static uintptr_t jt_base(const jt_image *image) {
+    return (uintptr_t)image->header;
+}
+
 /* Where a bare name would be looked for, apart from the program's rpaths and dyld's cache. */
 static PyObject *jt_search(void) {
     const char *first = getenv("DYLD_LIBRARY_PATH");

@@ -131,29 +131,41 @@ static wchar_t *jt_wide_path(PyObject *path) {
 /* A bare name is looked for in the program's own folder, the system's, and those of
  * os.add_dll_directory, as ctypes does; not in the current directory or PATH, where anybody could
  * put one. A library given by its path may bring its dependencies along in its folder. */
-static void *jt_load(PyObject *path, int release_gil, PyObject *refusal) {
+static int jt_load(PyObject *path, int release_gil, PyObject *refusal, void **handle) {
     wchar_t *wide = jt_wide_path(path);
     PyThreadState *state = NULL;
     DWORD flags = LOAD_LIBRARY_SEARCH_DEFAULT_DIRS, mode = 0, number = 0;
     if (wide == NULL)
-        return NULL;
+        return -1;
     if (wcschr(wide, L'\\') != NULL)
         flags |= LOAD_LIBRARY_SEARCH_DLL_LOAD_DIR;
     if (release_gil)
         state = PyEval_SaveThread();
     /* Failures are reported here, and not in a window that waits for somebody to close it. */
     BOOL quiet = SetThreadErrorMode(SEM_FAILCRITICALERRORS | SEM_NOOPENFILEERRORBOX, &mode);
-    HMODULE handle = LoadLibraryExW(wide, NULL, flags);
-    if (handle == NULL)
+    *handle = (void *)LoadLibraryExW(wide, NULL, flags);
+    if (*handle == NULL)
         number = GetLastError();
     if (quiet)
         SetThreadErrorMode(mode, NULL);
     if (release_gil)
         PyEval_RestoreThread(state);
-    if (handle == NULL)
+    if (*handle == NULL)
         jt_refuse(refusal, jt_error_text(number));
     PyMem_Free(wide);
+    return PyErr_Occurred() ? -1 : 0;
+}
+
+static void *jt_loaded(PyObject *name) {
+    wchar_t *wide = jt_wide_path(name);
+    HMODULE handle = wide != NULL ? GetModuleHandleW(wide) : NULL;
+    PyMem_Free(wide);
+    PyErr_Clear();
     return (void *)handle;
+}
+
+static uintptr_t jt_base(const jt_image *image) {
+    return (uintptr_t)image->handle;
 }
 
 /* The folders of os.add_dll_directory cannot be asked for. */
