@@ -33,15 +33,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.command is None:
         parser.print_help(sys.stderr)
         return USAGE
+    if sys.stdout is None:
+        return _cannot_write("standard output", "it is closed")
     try:
         status = _bench(options)
         sys.stdout.flush()
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:
+    except OSError as error:
         # The interpreter flushes standard output once more at exit, and would complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return BROKEN_PIPE
+        if isinstance(error, BrokenPipeError):
+            return BROKEN_PIPE
+        return _cannot_write("standard output", error.strerror)
     return status
 
 
@@ -75,7 +79,7 @@ def _bench(options: argparse.Namespace) -> int:
         try:
             report.check_writable(options.json)
         except OSError as error:
-            return _cannot_write(options.json, error)
+            return _cannot_write(repr(options.json), error.strerror)
     rungs, measurement = ladder.climb(QUICK_ROUNDS if options.quick else ROUNDS)
     facts = machine.describe()
     if options.json != "-":
@@ -84,13 +88,13 @@ def _bench(options: argparse.Namespace) -> int:
         document = report.ladder_document(rungs, measurement, facts)
         try:
             report.write_json(options.json, document)
-        except BrokenPipeError:
-            raise
         except OSError as error:
-            return _cannot_write(options.json, error)
+            if options.json == "-":
+                raise
+            return _cannot_write(repr(options.json), error.strerror)
     return 0
 
 
-def _cannot_write(path: str, error: OSError) -> int:
-    print(f"jumptable: cannot write {path!r}: {error.strerror or error}", file=sys.stderr)
+def _cannot_write(what: str, reason: str | None) -> int:
+    print(f"jumptable: cannot write {what}: {reason or 'no reason was given'}", file=sys.stderr)
     return USAGE

@@ -58,7 +58,8 @@ if kind == "open and lookup":
         for attempt in (lambda: jt.open("json.nothing"), lambda: basic.lookup("nothing"),
                         lambda: basic.lookup("half", "nonsense(")):
             try: attempt()
-            except jt.PluginError: pass
+            except jt.PluginError: continue
+            raise AssertionError("it did not fail")
     repeats, warm_ups = 50, 30  # the caches of the import system fill slowly
     watched = []
 elif kind == "variable":
@@ -66,14 +67,16 @@ elif kind == "variable":
     def succeed(): variable.value = big; variable.value
     def fail():
         try: variable.value = thing
-        except TypeError: pass
+        except TypeError: return
+        raise AssertionError("it did not fail")
     watched = [big, thing]
 elif kind == "from_pointer":
     address = basic.lookup("half", "double(double)").__self__.address
     def succeed(): jt.from_pointer(address, "double(double)", "half")(half)
     def fail():
         try: jt.from_pointer(address, "double(doubl)")
-        except TypeError: pass
+        except TypeError: return
+        raise AssertionError("it did not fail")
     repeats = 2_000
     watched = [half, address]
 else:
@@ -83,7 +86,8 @@ else:
         if good is not None: function(*good)
     def fail():
         try: function(*bad)
-        except Exception: pass
+        except Exception: return
+        raise AssertionError("it did not fail")
     watched = [*(good or ()), *bad]
 
 def run(step):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import ctypes.util
 import pickle
 import sys
 import types
@@ -11,8 +12,6 @@ from typing import Any
 import pytest
 
 import jumptable as jt
-
-cffi: Any = pytest.importorskip("cffi")
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +70,7 @@ def test_a_ctypes_null() -> None:
 
 
 def test_cffi(basic: jt.Plugin) -> None:
+    cffi: Any = pytest.importorskip("cffi")
     ffi = cffi.FFI()
     ffi.cdef("double scale(double, int32_t); size_t length(const char *);")
     library = ffi.dlopen(basic.path)
@@ -128,7 +128,7 @@ def test_scipy() -> None:
     j1 = jt.from_pointer(callback, "double(double)")
     assert j1(1.5) == pytest.approx(expected)
     assert j1.__self__.evidence == "capsule"  # type: ignore[attr-defined]
-    libm = ctypes.CDLL("libm.so.6")
+    libm = ctypes.CDLL(ctypes.util.find_library("m"))
     libm.fabs.restype, libm.fabs.argtypes = ctypes.c_double, [ctypes.c_double]
     assert jt.from_pointer(scipy.LowLevelCallable(libm.fabs), "double(double)")(-2.0) == 2.0
     with pytest.raises(jt.SignatureError, match=r"'double\(double\)'"):

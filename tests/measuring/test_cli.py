@@ -160,3 +160,25 @@ def test_importing_jumptable_does_not_import_measuring() -> None:
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.stdout == "[]\n"
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_an_output_that_is_full_or_closed() -> None:
+    for redirection in (">/dev/full", ">&-"):
+        command = f'"{sys.executable}" -m jumptable bench --quick {redirection}'
+        done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
+        assert done.returncode == 2
+        assert done.stderr.startswith("jumptable: cannot write standard output: ")
+        assert done.stderr.count("\n") == 1
+
+
+def test_a_replaced_file_keeps_its_mode(tmp_path: Path) -> None:
+    file = tmp_path / "ladder.json"
+    file.touch(mode=0o600)
+    report.write_json(str(file), {})
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_an_empty_file_name_is_refused_before_measuring() -> None:
+    with pytest.raises(OSError, match="No such file"):
+        report.check_writable("")

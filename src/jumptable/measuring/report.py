@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Sequence
 
@@ -119,7 +120,7 @@ def check_writable(path: str) -> None:
     """OSError now, rather than after minutes of measuring, if `write_json` could not write."""
     if path == "-" or _is_device(path):
         return
-    if os.path.exists(path):
+    if os.path.exists(path) or not path:
         with open(path, "ab"):
             pass
     temporary = _beside(path)
@@ -145,6 +146,8 @@ def write_json(path: str, document: object) -> None:
     try:
         with open(temporary, "x", encoding="utf-8") as file:
             file.write(text)
+        if os.path.exists(path):
+            shutil.copymode(path, temporary)
         os.replace(temporary, os.path.realpath(path))
     except BaseException:
         if os.path.exists(temporary):
