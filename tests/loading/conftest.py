@@ -34,10 +34,12 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
                 command.append("-lstdc++")
             command += ["-o", str(target), *options]
             done = subprocess.run(command, capture_output=True, text=True, check=False)
-            if any("-fuse-ld" in option for option in options) or "ignored" in done.stderr:
-                if done.returncode or "ignored" in done.stderr:
-                    target.unlink(missing_ok=True)
-                    pytest.skip(f"cannot build {source} with {options}: {done.stderr.strip()}")
+            linker_missing = done.returncode != 0 and any(
+                "-fuse-ld" in option for option in options
+            )
+            if linker_missing or "ignored" in done.stderr:
+                target.unlink(missing_ok=True)
+                pytest.skip(f"cannot build {source} with {options}: {done.stderr.strip()}")
             assert done.returncode == 0, done.stderr
         return str(target)
 
