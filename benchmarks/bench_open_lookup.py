@@ -12,6 +12,7 @@ import sys
 import jumptable
 from competitors import Competitors
 from jumptable.measuring import report
+from jumptable.measuring.ladder import math_library
 from jumptable.measuring.timing import Measurement, measure, statement
 from results import Results, met
 
@@ -24,6 +25,7 @@ def bench_open_lookup(competitors: Competitors, results: Results, rounds: int) -
     shared = {"name": "half", "signature": "double(double)", "path": path, "module": MODULE}
     cases: dict[str, tuple[str, dict[str, object]]] = {
         OPEN_PATH: ("open(path)", {"open": jumptable.open}),
+        OPEN_LIBRARY: ("open(libm)", {"open": jumptable.open, "libm": math_library().name}),
         OPEN_MODULE: ("open(module)", {"open": jumptable.open}),
         LOOKUP: ("lookup(name, signature)", {"lookup": plugin.lookup}),
         ATTRIBUTE: ("plugin.lookup(name, signature)", {"plugin": plugin}),
@@ -46,11 +48,12 @@ def bench_open_lookup(competitors: Competitors, results: Results, rounds: int) -
 
 
 OPEN_PATH = "jumptable.open(absolute path)"
+OPEN_LIBRARY = "jumptable.open(library name)"
 OPEN_MODULE = "jumptable.open(module name)"
 LOOKUP = "lookup(name, signature), bound method"
 ATTRIBUTE = "plugin.lookup(name, signature)"
 FLOOR = "dict[key], the floor"
-OURS = (OPEN_PATH, OPEN_MODULE, LOOKUP, ATTRIBUTE)
+OURS = (OPEN_PATH, OPEN_LIBRARY, OPEN_MODULE, LOOKUP, ATTRIBUTE)
 
 
 def show(results: Results, measurement: Measurement) -> None:

@@ -86,7 +86,7 @@ def trampoline(result: str, params: str, nogil: str) -> str:
         call = f"result = {call}"
     if nogil:
         call = f"Py_BEGIN_ALLOW_THREADS {call} Py_END_ALLOW_THREADS"
-    lines.append(f"    {call}")
+    lines += [f"    {call}", "    if (jt_raised(native))", f"        {fail};"]
     if buffers:
         # Before the buffers go: a returned pointer may point into one of them.
         lines += [f"    object = {made};", "done:", "    jt_release(&held);", "    return object;"]

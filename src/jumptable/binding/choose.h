@@ -60,10 +60,9 @@ static int jt_fits_words(const jt_plan *plan) {
 }
 
 /* Choose the plan's trampoline: exact, by words, or through libffi. Returns whether it needs a
- * ctypes function in jt_native.generic. After the call a checked plan looks at the thread's
- * exception, which the exact trampolines don't. */
+ * ctypes function in jt_native.generic. */
 static int jt_choose(jt_plan *plan, int force_generic) {
-    if (JT_EXACT_CALLS && !plan->checked && !force_generic && plan->count <= JT_EXACT_ARITY) {
+    if (JT_EXACT_CALLS && !force_generic && plan->count <= JT_EXACT_ARITY) {
         char result = jt_result_letter(&plan->result);
         int floating = jt_is_floating(&plan->result);
         if (jt_choose_exact(plan, result) || (!floating && jt_choose_exact(plan, 'w')))

@@ -75,6 +75,30 @@ static JT_COLD void jt_out_of_range(const jt_native *native, Py_ssize_t index, P
     Py_XDECREF(shown);
 }
 
+/* A conversion that Python refused, said in our words; the refusal is the cause. What a value's own
+ * methods raise of other kinds passes through. */
+static JT_COLD void jt_locate(const jt_native *native, Py_ssize_t index, PyObject *value) {
+    PyObject *type, *cause, *traceback, *new_type, *error, *new_traceback;
+    PyErr_Fetch(&type, &cause, &traceback);
+    PyErr_NormalizeException(&type, &cause, &traceback);
+    if (type == PyExc_OverflowError) {
+        jt_out_of_range(native, index, value);
+    } else if (type == PyExc_TypeError || type == PyExc_ValueError || type == PyExc_BufferError) {
+        jt_wrong_type(native, index, value);
+    } else {
+        PyErr_Restore(type, cause, traceback);
+        return;
+    }
+    if (traceback != NULL)
+        PyException_SetTraceback(cause, traceback);
+    PyErr_Fetch(&new_type, &error, &new_traceback);
+    PyErr_NormalizeException(&new_type, &error, &new_traceback);
+    PyException_SetCause(error, cause); /* takes the reference over */
+    PyErr_Restore(new_type, error, new_traceback);
+    Py_DECREF(type);
+    Py_XDECREF(traceback);
+}
+
 /* ---- numbers ----------------------------------------------------------------------------- */
 
 /* Ints of one digit, without a call. Anything else: 0. */
@@ -102,13 +126,15 @@ static JT_COLD int jt_int_slow(const jt_native *native, Py_ssize_t index, PyObje
         return -1;
     }
     PyObject *number = PyNumber_Index(value);
-    if (number == NULL)
+    if (number == NULL) {
+        jt_locate(native, index, value);
         return -1;
+    }
     int overflow = 0, status = 0;
     int64_t narrow = PyLong_AsLongLongAndOverflow(number, &overflow);
     if (overflow == 0 && (uint64_t)narrow - (uint64_t)type->low <= type->span) {
         *out = narrow;
-    } else if (overflow > 0 && type->kind == JT_UNSIGNED && type->size == 8) {
+    } else if (overflow > 0 && type->kind != JT_SIGNED && type->size == 8) {
         uint64_t large = PyLong_AsUnsignedLongLong(number);
         if (large == UINT64_MAX && PyErr_Occurred()) {
             jt_out_of_range(native, index, number);
@@ -153,16 +179,14 @@ static inline int jt_int(const jt_native *native, Py_ssize_t index, PyObject *va
 static JT_COLD int jt_double_slow(const jt_native *native, Py_ssize_t index, PyObject *value,
                                   double *out) {
     PyNumberMethods *number = Py_TYPE(value)->tp_as_number;
-    int is_int = PyLong_Check(value);
-    if (!PyFloat_Check(value) && !is_int &&
+    if (!PyFloat_Check(value) && !PyLong_Check(value) &&
         (number == NULL || (number->nb_float == NULL && number->nb_index == NULL))) {
         jt_wrong_type(native, index, value);
         return -1;
     }
     double result = PyFloat_AsDouble(value);
     if (result == -1.0 && PyErr_Occurred()) {
-        if (is_int && PyErr_ExceptionMatches(PyExc_OverflowError))
-            jt_out_of_range(native, index, value);
+        jt_locate(native, index, value);
         return -1;
     }
     *out = result;
@@ -275,6 +299,7 @@ static JT_COLD void jt_explain_buffer(const jt_native *native, Py_ssize_t index,
     if (PyObject_GetBuffer(value, &view, PyBUF_FULL_RO) < 0) {
         PyErr_Clear();
         PyErr_Restore(type, error, traceback);
+        jt_locate(native, index, value);
         return;
     }
     if (view.readonly && !native->plan->params[index].constant) {
@@ -284,6 +309,7 @@ static JT_COLD void jt_explain_buffer(const jt_native *native, Py_ssize_t index,
     } else {
         PyBuffer_Release(&view);
         PyErr_Restore(type, error, traceback);
+        jt_locate(native, index, value);
         return;
     }
     PyBuffer_Release(&view);
@@ -324,7 +350,6 @@ static JT_NOINLINE int jt_address(const jt_native *native, Py_ssize_t index, PyO
         *out = NULL;
         return 0;
     }
-    /* Before the buffer protocol: an integer scalar of NumPy is a buffer too, of its own bytes. */
     if (PyLong_Check(value)) {
         int64_t address;
         if (jt_int(native, index, value, &address) < 0)
@@ -332,7 +357,14 @@ static JT_NOINLINE int jt_address(const jt_native *native, Py_ssize_t index, PyO
         *out = (void *)(uintptr_t)address;
         return 0;
     }
-    return jt_buffer(native, index, value, out, held);
+    if (jt_buffer(native, index, value, out, held) < 0)
+        return -1;
+    /* An integer scalar of NumPy is a buffer of its own bytes. Who passes one means an address. */
+    if (held->views[held->held - 1].ndim == 0 && PyIndex_Check(value)) {
+        jt_wrong_type(native, index, value);
+        return -1;
+    }
+    return 0;
 }
 
 static inline int jt_pointer(const jt_native *native, Py_ssize_t index, PyObject *value,
@@ -409,14 +441,13 @@ static PyObject *jt_from_object(const jt_native *native, PyObject *object) {
     return object;
 }
 
+/* A callee that uses Python's C API reports failure through the thread's exception. */
+static inline int jt_raised(const jt_native *native) {
+    return native->plan->checked && PyErr_Occurred() != NULL;
+}
+
 /* The Python value of a result. A float is in the low half of its register. */
 static JT_NOINLINE PyObject *jt_result(const jt_native *native, jt_word word) {
-    /* A callee that uses Python's C API reports failure through the thread's exception. */
-    if (native->plan->checked && PyErr_Occurred()) {
-        if (native->plan->result.kind == JT_OBJECT)
-            Py_XDECREF((PyObject *)word.p);
-        return NULL;
-    }
     switch (native->plan->result.kind) {
     case JT_VOID: Py_RETURN_NONE;
     case JT_BOOL: return PyBool_FromLong((word.u & 0xFF) != 0);

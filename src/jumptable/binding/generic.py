@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["ctypes_function"]
+__all__ = ["prototype"]
 
 INTEGERS: dict[tuple[str, int], type[Any]] = {
     ("signed", 1): ctypes.c_int8,
@@ -29,16 +29,15 @@ INTEGERS: dict[tuple[str, int], type[Any]] = {
 }
 
 
-def ctypes_function(signature: Signature, address: int) -> object:
-    """A ctypes function that takes and gives numbers and addresses as ints; objects only back.
+def prototype(signature: Signature) -> type[Any]:
+    """The type of the ctypes functions that take and give numbers, and addresses as ints.
 
     Without ``nogil`` the GIL is held and Python exceptions set by the callee are raised.
     """
-    prototype = ctypes.CFUNCTYPE if signature.nogil else ctypes.PYFUNCTYPE
     params = [_plain(param) for param in signature.params]
     params += [ctypes.c_size_t] * signature.hidden
-    result = ctypes.py_object if signature.result.kind == "object" else _plain(signature.result)
-    return prototype(result, *params)(address)
+    make = ctypes.CFUNCTYPE if signature.nogil else ctypes.PYFUNCTYPE
+    return make(_plain(signature.result), *params)
 
 
 def _plain(ctype: CType) -> Any:

@@ -53,4 +53,5 @@ cdef extern from "native.h":
 cdef class Plan:
     cdef jt_plan *plan
     cdef readonly object signature
-    cdef readonly bint needs_generic
+    cdef tuple texts
+    cdef readonly object prototype

@@ -67,7 +67,7 @@ cdef dict KINDS = {
 
 
 cdef int describe(jt_type *out, ctype) except -1:
-    """Fill in a parameter or a result; the caller keeps ``ctype.text`` alive."""
+    """Fill in a parameter or a result; the Plan keeps ``ctype.text`` alive."""
     cdef int kind = KINDS[ctype.kind], bits = 8 * <int>ctype.size
     out.ctype = PyUnicode_AsUTF8(ctype.text)
     out.kind = kind
@@ -117,7 +117,12 @@ cdef class Plan:
             self.plan.params[index].kind = JT_ZERO
         self.plan.variable = variable
         self.plan.checked = checked or ("object" in signature.text and not variable)
-        self.needs_generic = jt_choose(self.plan, generic)
+        # The texts that the plan's C strings belong to.
+        self.texts = (signature.result.text, *[param.text for param in signature.params])
+        if jt_choose(self.plan, generic):
+            from .generic import prototype
+
+            self.prototype = prototype(signature)
 
     def __dealloc__(self):
         PyMem_Free(self.plan)

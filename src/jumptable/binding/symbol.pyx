@@ -168,10 +168,8 @@ def make_function(
     symbol.from_plugin = from_plugin
     symbol.evidence_index = EVIDENCE.index(evidence)
     symbol.native.address = <void *><uintptr_t>address
-    if plan.needs_generic:
-        from .generic import ctypes_function
-
-        function = ctypes_function(plan.signature, address)
+    if plan.prototype is not None:
+        function = plan.prototype(address)
         Py_INCREF(function)
         symbol.native.generic = <PyObject *>function
     listed = ", ".join([f"arg{k + 1}" for k in range(plan.plan.visible)])

@@ -7,9 +7,6 @@ from .signatures import CType
 class Variable:
     # Whatever the C type stands for in Python; only the plugin's author knows.
     value: Any
-    def __init__(
-        self, name: str, ctype: CType, address: int, plugin: Plugin, *, writable: bool
-    ) -> None: ...
     @property
     def plugin(self) -> Plugin: ...
     @property
@@ -22,3 +19,6 @@ class Variable:
     def writable(self) -> bool: ...
 
 def variable_of(plugin: Plugin, name: str, ctype: str) -> Variable: ...
+def make_variable(
+    name: str, ctype: CType, address: int, plugin: Plugin, *, writable: bool
+) -> Variable: ...

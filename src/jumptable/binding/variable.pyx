@@ -2,7 +2,6 @@
 
 cimport cython
 from cpython.object cimport PyObject
-from cpython.ref cimport Py_INCREF
 from cpython.unicode cimport PyUnicode_AsUTF8
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t, uintptr_t
 from libc.string cimport memcpy
@@ -26,9 +25,46 @@ from .signatures import Signature
 cdef extern from "Python.h":
     void Py_XDECREF(PyObject *) noexcept
 
+cdef extern from *:
+    """
+    /* Reading a pointer and counting the reference must be one step for other threads. */
+    #ifdef Py_BEGIN_CRITICAL_SECTION
+    #define JT_BEGIN(object) Py_BEGIN_CRITICAL_SECTION(object)
+    #define JT_END() Py_END_CRITICAL_SECTION()
+    #else
+    #define JT_BEGIN(object) {
+    #define JT_END() }
+    #endif
+
+    static PyObject *jt_get_object(PyObject *variable, void *address) {
+        PyObject *held;
+        JT_BEGIN(variable);
+        held = *(PyObject **)address;
+        Py_XINCREF(held);
+        JT_END();
+        return held;
+    }
+
+    static void jt_set_object(PyObject *variable, void *address, PyObject *value) {
+        PyObject *old;
+        Py_INCREF(value);
+        JT_BEGIN(variable);
+        old = *(PyObject **)address;
+        *(PyObject **)address = value;
+        JT_END();
+        Py_XDECREF(old);
+    }
+    """
+    PyObject *jt_get_object(PyObject *, void *) noexcept
+    void jt_set_object(PyObject *, void *, object) noexcept
+
 cdef extern from "convert.h":
     int jt_convert(const jt_native *, Py_ssize_t, PyObject *, jt_word *, jt_views *) except -1
     object jt_result(const jt_native *, jt_word)
+
+
+# What only this module can pass: a Variable that nobody filled in must not exist.
+cdef object PRIVATE = object()
 
 
 @cython.final
@@ -47,7 +83,11 @@ cdef class Variable:
     cdef readonly object plugin
     cdef readonly bint writable
 
-    def __cinit__(self, str name not None, ctype, address, plugin, *, bint writable):
+    def __cinit__(self, key=None):
+        if key is not PRIVATE:
+            raise TypeError("a Variable is made by a look-up, jumptable.open(target).lookup(...)")
+
+    cdef fill(self, str name, ctype, address, plugin, bint writable):
         self.plan = Plan(Signature(ctype, (ctype,), False), variable=True)
         self.name = name
         self.plugin = plugin
@@ -73,10 +113,12 @@ cdef class Variable:
         cdef void *address = self.native.address
         cdef PyObject *held
         if self.plan.plan.result.kind == JT_OBJECT:
-            held = (<PyObject **>address)[0]
+            held = jt_get_object(<PyObject *>self, address)
             if held == NULL:
                 raise AttributeError(f"{self.name} is NULL: the plugin has not set it")
-            return <object>held
+            value = <object>held
+            Py_XDECREF(held)
+            return value
         load(&word, address, &self.plan.plan.result)
         return jt_result(&self.native, word)
 
@@ -84,7 +126,6 @@ cdef class Variable:
     def value(self, value):
         cdef jt_word word
         cdef jt_views none
-        cdef PyObject *old
         cdef int kind = self.plan.plan.result.kind
         if not self.writable:
             raise AttributeError(
@@ -100,10 +141,7 @@ cdef class Variable:
                 "memory alive yourself"
             )
         if kind == JT_OBJECT:
-            Py_INCREF(value)
-            old = (<PyObject **>self.native.address)[0]
-            (<PyObject **>self.native.address)[0] = <PyObject *>value
-            Py_XDECREF(old)
+            jt_set_object(<PyObject *>self, self.native.address, value)
             return
         none.held = 0
         jt_convert(&self.native, 0, <PyObject *>value, &word, &none)
@@ -118,6 +156,13 @@ cdef class Variable:
 
     def __reduce__(self):
         return variable_of, (self.plugin, self.name, self.type)
+
+
+def make_variable(str name not None, ctype, address, plugin, *, bint writable):
+    """The variable of type ``ctype``, a `CType`, at ``address``, which must be in the plugin."""
+    cdef Variable variable = Variable.__new__(Variable, PRIVATE)
+    variable.fill(name, ctype, address, plugin, writable)
+    return variable
 
 
 def variable_of(plugin, name, ctype):

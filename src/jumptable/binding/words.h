@@ -92,6 +92,11 @@ static PyObject *jt_words(PyObject *self, PyObject *const *args, Py_ssize_t give
     } else {
         word = jt_call_registers(native, ints, floats, next_float != floats);
     }
+    if (jt_raised(native)) {
+        if (plan->result.kind == JT_OBJECT)
+            Py_XDECREF((PyObject *)word.p);
+        goto done;
+    }
     /* Before the buffers go: a returned pointer may point into one of them. */
     result = jt_result(native, word);
 done:
@@ -118,13 +123,14 @@ static PyObject *jt_boxed(const jt_type *type, jt_word word) {
     }
 }
 
-/* ctypes returns numbers as they are, addresses as an int or None, and objects as they are. */
+/* ctypes returns numbers as they are, and addresses as an int or None. */
 static PyObject *jt_unboxed(const jt_native *native, PyObject *raw) {
-    if (raw == NULL || native->plan->result.kind != JT_STRING || raw == Py_None)
+    int kind = native->plan->result.kind;
+    if (raw == NULL || (kind != JT_STRING && kind != JT_OBJECT))
         return raw;
-    const char *text = PyLong_AsVoidPtr(raw);
+    void *pointer = raw == Py_None ? NULL : PyLong_AsVoidPtr(raw);
     Py_DECREF(raw);
-    return jt_from_string(text);
+    return kind == JT_STRING ? jt_from_string(pointer) : jt_from_object(native, pointer);
 }
 
 static PyObject *jt_generic(PyObject *self, PyObject *const *args, Py_ssize_t given) {

@@ -8,7 +8,7 @@ import sys
 from ..binding.plan import Plan
 from ..binding.signatures import CType, Signature, parse
 from ..binding.symbol import make_function
-from ..binding.variable import Variable
+from ..binding.variable import make_variable
 from ..errors import (
     PluginArchError,
     PluginError,
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from types import BuiltinFunctionType
     from typing import NoReturn
 
+    from ..binding.variable import Variable
     from .plugin import Plugin
     from .system import Found
 
@@ -71,7 +72,7 @@ class NativeSource:
                     f"the variable {name!r} of {plugin.name} has {found.size} bytes, but "
                     f"{wanted.text!r} has {wanted.size}; look it up with its own type"
                 )
-            return Variable(name, wanted, found.address, plugin, writable=found.writable)
+            return make_variable(name, wanted, found.address, plugin, writable=found.writable)
         return make_function(name, self._plan(wanted), found.address, plugin, from_plugin=True)
 
     def _find(self, plugin: Plugin, name: str) -> Found:
@@ -84,10 +85,9 @@ class NativeSource:
         return found
 
     def _plan(self, signature: Signature) -> Plan:
-        # Nogil functions promise not to touch Python, so there is no exception to look for.
         plan = self.plans.get(signature.text)
         if plan is None:
-            plan = Plan(signature, checked=self.checked and not signature.nogil)
+            plan = Plan(signature, checked=self.checked)
             self.plans[signature.text] = plan
         return plan
 
@@ -111,6 +111,11 @@ class NativeSource:
             raise SymbolKindError(
                 f"{name!r} of {plugin.name} is NULL: it is declared, and has no code or memory "
                 "on this machine; look for what would define it"
+            )
+        if kind == "absolute":
+            raise SymbolKindError(
+                f"{name!r} of {plugin.name} is a number that the linker was given, and no address "
+                "in the library; export a variable that holds it"
             )
         if kind == "data":
             raise SymbolKindError(

@@ -14,6 +14,7 @@ from ..errors import SymbolError
 
 
 @cython.final
+@cython.auto_pickle(False)
 cdef class Group:
     """The symbols that were looked up under one signature."""
 
@@ -49,7 +50,7 @@ cdef class Plugin:
         if key is not PRIVATE:
             raise TypeError("a Plugin is made by jumptable.open(target), not by Plugin()")
 
-    def lookup(self, str name not None, signature=None):
+    def lookup(self, name not None, signature=None):
         """Resolve a name once; looking it up again returns the same object.
 
         In a native plugin, ``"double(double, int32_t)"`` gives a builtin function, and a type
@@ -61,6 +62,10 @@ cdef class Plugin:
         not the symbol's own).
         """
         cdef Group group
+        if type(name) is not str:
+            if not isinstance(name, str):
+                raise TypeError(f"a symbol's name is a str, not {type(name).__name__}")
+            name = str.__str__(name)
         if type(signature) is str:
             group = self.known.get(signature)
             if group is not None:

@@ -28,6 +28,7 @@ typedef enum {
     JT_DATA,
     JT_THREAD_LOCAL, /* a variable with one copy per thread: it has no address of its own */
     JT_NULL,         /* the symbol exists, and its value is NULL */
+    JT_ABSOLUTE,     /* a number that only looks like an address */
     JT_FOREIGN       /* it belongs to another library, which this one depends on */
 } jt_what;
 

@@ -10,6 +10,7 @@ cdef extern from "system.h":
         JT_DATA
         JT_THREAD_LOCAL
         JT_NULL
+        JT_ABSOLUTE
         JT_FOREIGN
     ctypedef struct jt_found:
         jt_what what
@@ -34,7 +35,7 @@ cdef extern from "Python.h":
     str PyUnicode_DecodeFSDefault(const char *)
 
 # In the order of jt_what.
-KINDS = ("nothing", "function", "data", "thread-local", "NULL", "foreign")
+KINDS = ("nothing", "function", "data", "thread-local", "NULL", "absolute", "foreign")
 
 
 class LoadError(Exception):
@@ -42,6 +43,7 @@ class LoadError(Exception):
 
 
 @cython.final
+@cython.auto_pickle(False)
 cdef class Found:
     """What a name is in a library: ``kind`` is one of `KINDS`.
 

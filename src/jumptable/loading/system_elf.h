@@ -217,6 +217,10 @@ static void jt_find(const jt_image *image, const char *name, jt_found *found) {
         return;
     }
     const jt_segment *segment = jt_segment_of(image, found->address);
+    if (segment == NULL && type != STT_GNU_IFUNC) {
+        found->what = JT_ABSOLUTE;
+        return;
+    }
     int executable = segment != NULL && segment->executable;
     int function = type == STT_FUNC || type == STT_GNU_IFUNC || (type == STT_NOTYPE && executable);
     found->what = function ? JT_FUNCTION : JT_DATA;
