@@ -159,8 +159,18 @@ def test_a_buffer_stays_while_a_later_argument_runs_python(basic: jt.Plugin) -> 
 def test_a_released_memoryview(basic: jt.Plugin) -> None:
     view = memoryview(bytearray(8)).cast("d")
     view.release()
-    with pytest.raises(ValueError, match="released"):
+    with pytest.raises(TypeError, match=r"total\(\) argument 1: .* got memoryview") as raised:
         basic.lookup("total", "double(const double *, size_t)")(view, 1)
+    assert "released" in str(raised.value.__cause__)
+
+
+def test_an_array_that_has_no_buffer(basic: jt.Plugin) -> None:
+    dates = np.zeros(1, "M8[s]")
+    with pytest.raises(
+        TypeError, match=r"sum_int64\(\) argument 1: .* got numpy.ndarray"
+    ) as raised:
+        basic.lookup("sum_int64", "int64_t(const int64_t *, size_t)")(dates, 1)
+    assert isinstance(raised.value.__cause__, ValueError)
 
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="__buffer__ came with Python 3.12")

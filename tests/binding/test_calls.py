@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import math
 import types
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -104,8 +105,9 @@ def test_an_index_that_raises_or_lies(basic: jt.Plugin) -> None:
     echo = basic.lookup("echo_int32", "int32_t(int32_t)")
     with pytest.raises(KeyError, match="mine"):
         echo(Index(KeyError("mine")))
-    with pytest.raises(TypeError, match="__index__ returned non-int"):
+    with pytest.raises(TypeError, match=r"echo_int32\(\) argument 1: .* got Index") as raised:
         echo(Index("no int"))
+    assert "__index__ returned non-int" in str(raised.value.__cause__)
 
 
 @pytest.mark.parametrize(
@@ -118,6 +120,14 @@ def test_what_is_a_double(basic: jt.Plugin, value: Any, suffix: str) -> None:
     expected = value.value if isinstance(value, (Index, Float)) else float(value)
     assert type(result) is float
     assert (result, math.copysign(1, result)) == (expected, math.copysign(1, expected))
+
+
+@pytest.mark.parametrize("signature", ["double(double)", "int64_t(int64_t)"])
+def test_arrays_are_no_numbers(basic: jt.Plugin, signature: str) -> None:
+    name = "half" if "double" in signature else "negate"
+    with pytest.raises(TypeError, match=rf"{name}\(\) argument 1: .* got numpy.ndarray") as raised:
+        basic.lookup(name, signature)(np.zeros(2))
+    assert isinstance(raised.value.__cause__, TypeError)
 
 
 def test_nan(basic: jt.Plugin) -> None:
@@ -137,8 +147,11 @@ def test_a_float_that_raises_or_lies(basic: jt.Plugin) -> None:
     echo = basic.lookup("echo_double", "double(double)")
     with pytest.raises(KeyError, match="mine"):
         echo(Float(KeyError("mine")))
-    with pytest.raises(TypeError, match="returned non-float"):
+    with pytest.raises(TypeError, match=r"echo_double\(\) argument 1: .* got Float") as raised:
         echo(Float("no float"))
+    assert "returned non-float" in str(raised.value.__cause__)
+    with pytest.raises(OverflowError, match=r"echo_double\(\) argument 1: .* for 'double'"):
+        echo(Fraction(10**400))
     with pytest.raises(OverflowError, match=r"echo_double\(\) argument 1: a huge int .*'double'"):
         echo(10**400)
 
@@ -232,7 +245,8 @@ def test_addresses(basic: jt.Plugin) -> None:
     echo = basic.lookup("echo_pointer", "void *(void *)")
     assert echo(None) is None
     assert echo(0) is None
-    assert echo(2**47 + 1) == 2**47 + 1
+    for address in (1, 2**47 + 1, 2**63, 2**64 - 1):
+        assert echo(address) == address
     values = np.zeros(3)
     assert echo(values) == values.ctypes.data
     text = ctypes.create_string_buffer(b"x")
@@ -246,7 +260,11 @@ def test_addresses(basic: jt.Plugin) -> None:
         TypeError, match="C-contiguous, writable buffer for 'void .', got a read-on"
     ):
         echo(b"x")
-    assert basic.lookup("first", "int(const void *)")(b"x") == ord("x")
+    first = basic.lookup("first", "int(const void *)")
+    assert first(b"x") == ord("x")
+    for scalar in (np.int64(1234), np.array(1234)):  # its own bytes, or the address 1234?
+        with pytest.raises(TypeError, match="expected a buffer, an int address or None"):
+            first(scalar)
 
 
 def test_seven_integers_take_the_generic_call(basic: jt.Plugin, suffix: str) -> None:

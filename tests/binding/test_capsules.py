@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import types
 from typing import Any
 
 import pytest
@@ -81,3 +82,16 @@ def test_names(plugin: jt.Plugin) -> None:
 )
 def test_agreement(own: str, wanted: str, hidden: int) -> None:
     assert hidden_parameters(parse_signature(wanted), own, "f") == hidden
+
+
+@pytest.mark.parametrize("own", ["double", "void", "", "double (double) except", "double (double"])
+def test_what_is_no_function(own: str) -> None:
+    with pytest.raises(jt.SymbolKindError, match="no function's type|has no name"):
+        hidden_parameters(parse_signature("double()"), own, "f")
+
+
+def test_what_is_no_capsule() -> None:
+    module: Any = types.ModuleType("odd")
+    module.__pyx_capi__ = {"f": 3}
+    with pytest.raises(jt.SymbolKindError, match="'f' in __pyx_capi__ is a int, and no PyCapsule"):
+        jt.open(module).lookup("f", "double()")

@@ -39,3 +39,18 @@ def test_objects_in_the_generic_call(objects: jt.Plugin) -> None:
     assert objects.lookup("many", signature)(*range(7)) == tuple(range(7))
     with pytest.raises(KeyError, match="6"):
         objects.lookup("many_raise", signature)(*range(7))
+
+
+@pytest.mark.parametrize("nogil", ["", " nogil"])
+def test_functions_that_take_the_gil_and_raise(objects: jt.Plugin, nogil: str) -> None:
+    function = objects.lookup("raise_without_gil", f"double(double){nogil}")
+    pointer = jt.from_pointer(function.__self__.address, f"double(double){nogil}")
+    for call in (function, pointer):
+        with pytest.raises(ValueError, match="with the GIL taken"):
+            call(1.0)
+
+
+def test_null_in_the_generic_call(objects: jt.Plugin) -> None:
+    silent = objects.lookup("silent7", f"object({', '.join(['int'] * 7)})")
+    with pytest.raises(SystemError, match=r"silent7\(\) returned NULL without setting"):
+        silent(*range(7))

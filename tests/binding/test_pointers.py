@@ -9,6 +9,7 @@ import sys
 import types
 from typing import Any
 
+import numpy as np
 import pytest
 
 import jumptable as jt
@@ -38,7 +39,7 @@ def test_an_address(address: int) -> None:
 def test_bad_addresses() -> None:
     with pytest.raises(jt.SymbolKindError, match="NULL"):
         jt.from_pointer(0, "void()")
-    for wrong in (-1, 2**64):
+    for wrong in (-1, 2**64, 10**5000):
         with pytest.raises(OverflowError, match="an address has 64 bits"):
             jt.from_pointer(wrong, "void()")
     with pytest.raises(jt.SignatureError, match="unknown type"):
@@ -64,6 +65,26 @@ def test_ctypes(basic: jt.Plugin) -> None:
     assert nogil(41) == 42
 
 
+def test_ctypes_with_types_of_its_own(basic: jt.Plugin) -> None:
+    scale: Any = ctypes.CDLL(basic.path).scale
+    scale.restype, scale.argtypes = ctypes.c_double, [ctypes.c_double, ctypes.c_int32]
+    assert jt.from_pointer(scale, "double(double, int32_t)")(1.5, 2) == 3.0
+    with pytest.raises(jt.SignatureError, match=r"'double\(double, int\)', and was asked for"):
+        jt.from_pointer(scale, "double(double, double)")
+    scale.argtypes = [ctypes.c_double, ctypes.POINTER(ctypes.c_int)]
+    assert jt.from_pointer(scale, "double(double, void *)")  # what it is, ctypes does not say
+
+
+def test_ctypes_functions_that_raise() -> None:
+    as_double = jt.from_pointer(ctypes.pythonapi.PyFloat_AsDouble, "double(void *)")
+    with pytest.raises(TypeError, match="must be real number, not str"):
+        as_double(id("text"))
+
+
+def test_an_address_of_numpy(address: int) -> None:
+    assert jt.from_pointer(np.int64(address), "double(double, int32_t)")(1.5, 2) == 3.0
+
+
 def test_a_ctypes_null() -> None:
     with pytest.raises(jt.SymbolKindError, match="NULL"):
         jt.from_pointer(ctypes.CFUNCTYPE(None)(), "void()")
@@ -80,6 +101,12 @@ def test_cffi(basic: jt.Plugin) -> None:
         jt.from_pointer(library.scale, "double(double, double)")
     with pytest.raises(TypeError, match="from_pointer"):
         jt.from_pointer(ffi.new("int *"), "void()")
+    with pytest.raises(jt.SignatureError, match="variadic"):
+        jt.from_pointer(ffi.cast("int(*)(int, ...)", 8), "int(int)")
+    taking = ffi.cast("double(*)(double, void(*)(int))", library.scale)
+    assert jt.from_pointer(taking, "double(double, void *)")
+    with pytest.raises(jt.SignatureError, match=r"void \*"):
+        jt.from_pointer(taking, "double(double)")
     callback = ffi.callback("int(int)", lambda value: value + 1)
     assert jt.from_pointer(callback, "int(int)")(1) == 2
 
@@ -100,6 +127,8 @@ def test_capsules(address: int) -> None:
         scale = jt.from_pointer(new(address, name, None), "double(double, int32_t)")
         assert scale(1.5, 2) == 3.0
         assert scale.__self__.evidence == "asserted"  # type: ignore[attr-defined]
+    with pytest.raises(jt.SymbolKindError, match="is 'double', which is no function's type"):
+        jt.from_pointer(new(address, b"double", None), "double()")
     opaque = new(address, b"double (struct thing *, double)", None)
     with pytest.raises(jt.SignatureError, match="struct thing"):
         jt.from_pointer(opaque, "double(double *, double)")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 
 import numpy as np
 import pytest
@@ -119,3 +120,20 @@ def test_objects(objects: jt.Plugin) -> None:
     assert shared.value is thing
     shared.value = None
     assert shared.value is None
+
+
+def test_objects_from_many_threads(objects: jt.Plugin) -> None:
+    """Without a GIL, an unguarded reference count is lost within a fraction of this."""
+    shared = objects.lookup("shared", "object")
+
+    def swap() -> None:
+        for number in range(20_000):
+            shared.value = [number]
+            assert type(shared.value) is list
+
+    threads = [threading.Thread(target=swap) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert type(shared.value) is list

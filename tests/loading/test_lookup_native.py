@@ -56,6 +56,19 @@ def test_a_null_symbol(data: jt.Plugin, signature: str) -> None:
         data.lookup("absent", signature)
 
 
+@pytest.mark.parametrize("signature", ["void()", "int32_t"])
+def test_a_number_is_no_address(data: jt.Plugin, signature: str) -> None:
+    with pytest.raises(jt.SymbolKindError, match="'absolute' of libdata.so is a number"):
+        data.lookup("absolute", signature)
+
+
+def test_names_that_are_subclasses_of_str(data: jt.Plugin) -> None:
+    class Name(str):
+        pass
+
+    assert data.lookup(Name("get_ratio"), "double()") is data.lookup("get_ratio", "double()")
+
+
 @pytest.mark.parametrize(
     "name", ["hidden", "hidden_by_static", "", "weak\0", "weak\0er", "\udc80", "x" * 9999]
 )

@@ -37,3 +37,6 @@ __attribute__((weak)) int weak(void) { return hidden() + 4; }
 
 /* Code without a type, as hand-written assembly leaves it. */
 __asm__(".globl untyped\n.text\nuntyped:\n ret\n");
+
+/* A number that looks like an address. */
+__asm__(".globl absolute\n.type absolute, @object\n.size absolute, 4\nabsolute = 42\n");

@@ -31,3 +31,12 @@ PyObject *many_raise(PyObject *a, PyObject *b, PyObject *c, PyObject *d, PyObjec
     PyErr_SetObject(PyExc_KeyError, g);
     return NULL;
 }
+
+/* As Cython's functions do that are declared nogil and raise. */
+double raise_without_gil(double x) {
+    PyGILState_STATE state = PyGILState_Ensure();
+    PyErr_SetString(PyExc_ValueError, "with the GIL taken");
+    PyGILState_Release(state);
+    return -x;
+}
+PyObject *silent7(int a, int b, int c, int d, int e, int f, int g) { return NULL; }

@@ -7,10 +7,10 @@ that Cython declares ``cpdef`` take one or two parameters more, for Cython's own
 
 from __future__ import annotations
 
-from ..errors import SignatureError
+from ..errors import SignatureError, SymbolKindError
 from .plan import Plan
 from .signatures import CType, Signature, parse_signature, parse_type
-from .symbol import capsule_contents, make_function
+from .symbol import capsule_contents, is_capsule, make_function
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,6 +26,10 @@ def capsule_function(
     capsule: object, name: str, wanted: Signature, plugin: object
 ) -> BuiltinFunctionType:
     """The function in a capsule of ``__pyx_capi__``; SignatureError unless the capsule agrees."""
+    if not is_capsule(capsule):
+        raise SymbolKindError(
+            f"{name!r} in __pyx_capi__ is a {type(capsule).__name__}, and no PyCapsule"
+        )
     address, own = capsule_contents(capsule)
     plan = capsule_plan(wanted, own or "", name)
     return make_function(name, plan, address, plugin, from_plugin=True, evidence="capsule")
@@ -34,20 +38,28 @@ def capsule_function(
 def capsule_plan(wanted: Signature, own: str, name: str) -> Plan:
     """The plan for calling, as ``wanted``, a function whose capsule is named ``own``.
 
-    Cython functions may raise, so exceptions are looked for unless the GIL is released.
+    Cython functions may raise, without the GIL as well: they take it for that.
     """
     hidden = hidden_parameters(wanted, own, name)
     signature = Signature(wanted.result, wanted.params, wanted.nogil, hidden)
-    return Plan(signature, checked=not wanted.nogil)
+    return Plan(signature, checked=True)
 
 
 def hidden_parameters(wanted: Signature, own: str, name: str) -> int:
     """How many trailing parameters of ``own``, C's text for a type, are Cython's own.
 
-    Raises SignatureError, showing both, unless ``wanted`` agrees with the others.
+    Raises SymbolKindError if that is no function's type, and SignatureError, showing both, unless
+    ``wanted`` agrees with the others.
     """
-    result, _, rest = own.partition("(")
-    listed = rest.rpartition(")")[0].strip()
+    result, bracket, rest = own.partition("(")
+    listed, end, after = rest.rpartition(")")
+    if not (bracket and end) or after.strip():
+        raise SymbolKindError(
+            f"{name!r} is {own!r}, which is no function's type; only functions can be called"
+            if own
+            else f"the capsule of {name!r} has no name that would say what it holds"
+        )
+    listed = listed.strip()
     params = [param.strip() for param in listed.split(",")] if listed not in ("", "void") else []
     shown = [param for param in params if not param.endswith(HIDDEN)]
     if (

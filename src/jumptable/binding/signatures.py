@@ -27,9 +27,15 @@ POINTER_SIZE = NUMBERS["uintptr_t"][1]
 SPELLINGS = {
     "_Bool": "bool",
     "Py_ssize_t": "ssize_t",
+    "ptrdiff_t": "intptr_t",
     "npy_intp": "intptr_t",
     "std::size_t": "size_t",
 }
+# What changes neither how a value is passed nor what may be done with it here.
+QUALIFIERS = frozenset({"const", "volatile", "restrict", "__restrict", "__restrict__"})
+# Types whose size or sign depends on the platform, so that a close name would be a wrong one.
+UNKNOWN_SIZES = frozenset({"wchar_t", "time_t", "off_t", "clock_t", "char16_t", "char32_t", "FILE"})
+LONGEST_SHOWN = 200
 INTEGER_WORDS = frozenset({"char", "short", "int", "long", "signed", "unsigned"})
 
 
@@ -94,12 +100,6 @@ class Signature:
         listed = ", ".join(param.text for param in self.params) or "void"
         gap = "" if self.result.text.endswith("*") else " "
         return f"{self.result.text}{gap}{name}({listed}){' nogil' if self.nogil else ''}"
-
-    def same_machine(self, other: Signature) -> bool:
-        """Whether a caller that assumes ``other`` calls a function of this type correctly."""
-        return self.result.machine == other.result.machine and [
-            param.machine for param in self.params
-        ] == [param.machine for param in other.params]
 
 
 def parse(text: str) -> Signature | CType:
@@ -169,7 +169,10 @@ class _Parser:
         where = ""
         if at < len(self.starts):
             where = f" (at column {self.starts[at] + 1})"
-        raise SignatureError(f"cannot read the signature {self.text!r}{where}: {problem}")
+        text = self.text
+        if len(text) > LONGEST_SHOWN:
+            text = f"{text[:LONGEST_SHOWN]}..."
+        raise SignatureError(f"cannot read the signature {text!r}{where}: {problem}")
 
     def peek(self) -> str:
         return self.tokens[self.next] if self.next < len(self.tokens) else ""
@@ -189,6 +192,8 @@ class _Parser:
                 self.fail("a variable cannot be void; a function without arguments is 'void()'")
             return result
         if not self.take("("):
+            if self.peek() == "nogil":
+                self.fail("'nogil' belongs behind the ')' of a function's signature")
             if self.is_name(self.peek()):
                 self.fail(
                     f"found {self.peek()!r} where '(' was expected; leave out the function's name, "
@@ -243,12 +248,15 @@ class _Parser:
         constant = False
         while self.is_name(self.peek()) and self.peek() != "nogil":
             word = self.peek()
-            if word == "const":
-                constant = True
+            if word in QUALIFIERS:
+                constant = constant or word == "const"
             elif not words or (word in INTEGER_WORDS and words[0] in INTEGER_WORDS):
                 words.append(word)
             elif word == "double" and words == ["long"]:
-                self.fail("'long double' has no Python counterpart; use 'double'")
+                self.fail(
+                    "'long double' has no Python counterpart; export a function that takes or "
+                    "gives a double instead"
+                )
             else:
                 break
             self.next += 1
@@ -259,7 +267,7 @@ class _Parser:
             )
         name = self.number_name(words, at)
         stars = 0
-        while self.peek() in ("*", "const") and (stars or self.peek() == "*"):
+        while self.peek() == "*" or (stars and self.peek() in QUALIFIERS):
             stars += self.peek() == "*"
             self.next += 1
         if stars == 0:
@@ -269,7 +277,9 @@ class _Parser:
     def number_name(self, words: list[str], at: int) -> str:
         if words[0] not in INTEGER_WORDS:
             return SPELLINGS.get(words[0], words[0])
-        count = {word: words.count(word) for word in words}
+        count = {word: words.count(word) for word in words[:5]}  # no type of C has more
+        if len(words) > 5:
+            self.fail(f"{' '.join(words[:5])!r}... is no type of C", at=at)
         unsigned, signed = count.pop("unsigned", 0), count.pop("signed", 0)
         longs, number = count.pop("long", 0), count.pop("int", 0)
         short, char = count.pop("short", 0), count.pop("char", 0)
@@ -320,6 +330,12 @@ class _Parser:
         known = [*NUMBERS, "void", "object"]
         if name in ("struct", "union", "enum"):
             self.fail(f"a {name} cannot be passed; pass its address as 'void *'", at=at)
-        near = difflib.get_close_matches(name, known, n=1)
+        if name in UNKNOWN_SIZES:
+            self.fail(
+                f"{name!r} is not known; use the integer type that it is on your platform, "
+                "or 'void *' for a pointer to it",
+                at=at,
+            )
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.75)
         hint = f"did you mean {near[0]!r}?" if near else f"known types: {', '.join(known)}"
         self.fail(f"unknown type {name!r}; {hint}", at=at)
