@@ -131,14 +131,29 @@ def test_structures_and_complex_numbers_are_refused(basic: jt.Plugin) -> None:
             total(wrong, 1)
 
 
-def test_buffers_are_released_whatever_happens(basic: jt.Plugin) -> None:
-    total = basic.lookup("total", "double(const double *, size_t)")
+@pytest.mark.parametrize(
+    ("name", "signature", "good", "bad"),
+    [
+        ("total", "double(const double *, size_t)", (2,), [("no size",), (), (2, 3)]),
+        ("fill", "void(double *, size_t, double)", (2, 0.5), [(2, "x"), (2,), ("no size", 0.5)]),
+        ("total7", f"double({', '.join(['const double *'] * 7)})", None, [("no array",) * 6]),
+    ],
+    ids=["exact", "words", "libffi"],
+)
+def test_buffers_are_released_whatever_happens(
+    basic: jt.Plugin,
+    name: str,
+    signature: str,
+    good: tuple[object, ...] | None,
+    bad: list[tuple[object, ...]],
+) -> None:
+    function = basic.lookup(name, signature)
     values = bytearray(16)
     view = memoryview(values).cast("d")
-    total(view, 2)
-    for arguments in ((view, "no size"), (view,), (view, 2, 3)):
+    function(view, *([view] * 6 if good is None else good))
+    for arguments in bad:
         with pytest.raises(TypeError):
-            total(*arguments)
+            function(view, *arguments)
     view.release()
     values.extend(b"resizing fails with BufferError while an export is left")
 
