@@ -158,6 +158,14 @@ def test_buffers_are_released_whatever_happens(
     values.extend(b"resizing fails with BufferError while an export is left")
 
 
+def test_items_of_several_parts_are_refused(basic: jt.Plugin) -> None:
+    testbuffer: Any = pytest.importorskip("_testbuffer")
+    total = basic.lookup("sum_int64", "int64_t(const int64_t *, size_t)")
+    for items, form in (([1], "bxxxxxxx"), ([(1, 2, 3, 4)], "hhhh")):
+        with pytest.raises(TypeError, match=f"items of format '{form}'"):
+            total(testbuffer.ndarray(items, shape=[1], format=form), 1)
+
+
 def test_a_buffer_stays_while_a_later_argument_runs_python(basic: jt.Plugin) -> None:
     total = basic.lookup("total", "double(const double *, size_t)")
     values = bytearray(16)
