@@ -35,9 +35,10 @@ cdef extern from "native.h":
 cdef extern from *:
     """
     /* Without a GIL, threads that call one function would share its reference count. A plugin's
-     * functions live as long as the process, so theirs need not be counted. */
+     * functions live as long as the process, so theirs need not be counted. The fields are those
+     * of 3.13 and 3.14; later versions count until somebody has looked. */
     static void jt_make_immortal(PyObject *function) {
-    #ifdef Py_GIL_DISABLED
+    #if defined(Py_GIL_DISABLED) && PY_VERSION_HEX < 0x030F0000
         PyObject_GC_UnTrack(function);
         function->ob_tid = _Py_UNOWNED_TID;
         function->ob_ref_local = _Py_IMMORTAL_REFCNT_LOCAL;

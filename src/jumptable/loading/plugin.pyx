@@ -85,19 +85,23 @@ cdef class Plugin:
             return self._source.attribute(self, name)
         group = self.known.get(signature) if type(signature) is str else None
         if group is None:
-            group = self.group(signature)
+            group = self.group(self._source.parse(signature))
         found = group.named.get(name)
         if found is None:
-            found = group.named.setdefault(name, self._source.function(self, name, group.wanted))
-        return found
-
-    cdef Group group(self, signature):
-        """The Group of a spelling that was not used yet."""
-        cdef Group group = Group.__new__(Group)
-        group.wanted = self._source.parse(signature)
-        group.named = {}
+            found = self._source.function(self, name, group.wanted)
+        # Not before there is something to add: look-ups that fail leave nothing behind.
         group = self.known.setdefault(group.wanted.text, group)
-        return self.known.setdefault(signature, group)
+        self.known.setdefault(signature, group)
+        return group.named.setdefault(name, found)
+
+    cdef Group group(self, wanted):
+        """The Group of what was parsed from a spelling that was not used yet."""
+        cdef Group group = self.known.get(wanted.text)
+        if group is None:
+            group = Group.__new__(Group)
+            group.wanted = wanted
+            group.named = {}
+        return group
 
     def __repr__(self):
         where = f" from {self.path!r}" if self.path else ""
