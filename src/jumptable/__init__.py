@@ -8,8 +8,8 @@
 
 `open` takes a native library or a Python module, `Plugin.lookup` gives builtin functions and
 variables, `from_pointer` makes functions of pointers that ctypes, cffi, Cython, numba or SciPy
-hold. What cannot be opened or looked up is a `PluginError`; an argument that a function refuses is a
-TypeError, OverflowError or ValueError. Each says what was found and what was expected.
+hold. What cannot be opened or looked up is a `PluginError`; an argument that a function refuses is
+a TypeError, OverflowError or ValueError. Each says what was found and what was expected.
 """
 
 from .binding.pointers import from_pointer
