@@ -38,8 +38,8 @@ MAX_SIZE: Final = 1 << 28
 MAX_ENTRIES: Final = 100_000
 # DWARF 5, section 7.15: those of C, and of a main program.
 USUAL_CONVENTIONS: Final = (1, 2)
-# C, C++, Objective-C, Rust and Zig, by DWARF's numbers for languages and their versions. Others hide
-# that arguments are passed by reference (Fortran), or have no types (assembler).
+# C, C++, then Objective-C, Rust and Zig, by DWARF's numbers for languages and their versions.
+# Others hide that arguments are passed by reference (Fortran), or have no types (assembler).
 C_LANGUAGES: Final = frozenset(
     (
         *(0x01, 0x02, 0x0C, 0x1D, 0x2C, 0x3E),
