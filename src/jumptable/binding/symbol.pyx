@@ -26,11 +26,21 @@ from .plan cimport Plan, PyMethodDef, jt_native
 
 cdef extern from "Python.h":
     object PyCFunction_NewEx(PyMethodDef *, PyObject *, PyObject *)
+    bint PyCFunction_CheckExact(object) noexcept
+    PyObject *PyCFunction_GET_SELF(object) noexcept
     void Py_XDECREF(PyObject *) noexcept
 
 cdef extern from "native.h":
     ctypedef struct jt_symbol:
         jt_native native
+
+cdef extern from *:
+    """
+    static PyMethodDef *jt_definition(PyObject *function) {
+        return ((PyCFunctionObject *)function)->m_ml;
+    }
+    """
+    PyMethodDef *jt_definition(object) noexcept
 
 cdef extern from "immortal.h":
     void jt_make_immortal(PyObject *) noexcept
@@ -178,6 +188,31 @@ def make_function(
     if from_plugin:
         jt_make_immortal(<PyObject *>function)
     return function
+
+
+def direct_address(function, signature, bint nogil):
+    """Where C may call ``function`` as ``signature`` says; 0 where it has to go through Python.
+
+    ``nogil``: the caller does not hold the GIL. A function that may use Python's C API is then
+    called directly only if it was looked up as ``nogil``: who did so says that it can be.
+    """
+    cdef Symbol symbol
+    cdef const jt_plan *plan
+    if not PyCFunction_CheckExact(function):
+        return 0
+    owner = PyCFunction_GET_SELF(function)
+    if owner == NULL or not isinstance(<object>owner, Symbol):
+        return 0
+    symbol = <Symbol><object>owner
+    if jt_definition(function) != &symbol.native.method:
+        return 0  # a method of the Symbol itself
+    plan = symbol.native.plan
+    if plan.count != plan.visible or (nogil and plan.checked and not plan.nogil):
+        return 0
+    own = plan_of(&symbol.native).signature
+    if own.text != signature.text and own.machine != signature.machine:
+        return 0
+    return <uintptr_t>symbol.native.address
 
 
 def is_capsule(candidate):
