@@ -32,22 +32,7 @@ cdef extern from "native.h":
     ctypedef struct jt_symbol:
         jt_native native
 
-cdef extern from *:
-    """
-    /* Without a GIL, threads that call one function would share its reference count. A plugin's
-     * functions live as long as the process, so theirs need not be counted. The fields are those
-     * of 3.13 and 3.14; later versions count until somebody has looked. */
-    static void jt_make_immortal(PyObject *function) {
-    #if defined(Py_GIL_DISABLED) && PY_VERSION_HEX < 0x030F0000
-        PyObject_GC_UnTrack(function);
-        function->ob_tid = _Py_UNOWNED_TID;
-        function->ob_ref_local = _Py_IMMORTAL_REFCNT_LOCAL;
-        function->ob_ref_shared = 0;
-    #else
-        (void)function;
-    #endif
-    }
-    """
+cdef extern from "immortal.h":
     void jt_make_immortal(PyObject *) noexcept
 
 
