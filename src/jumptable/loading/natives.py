@@ -7,6 +7,7 @@ import sys
 
 from ..binding.plan import Plan
 from ..binding.signatures import CType, Signature, parse
+from ..binding.suggest import suggestion
 from ..binding.symbol import make_function
 from ..binding.variable import make_variable
 from ..errors import (
@@ -17,7 +18,6 @@ from ..errors import (
     SymbolNotFoundError,
 )
 from .files import LibraryFile, examine
-from .suggest import suggestion
 from .system import Image, LoadError, loaded_path, search_path
 
 TYPE_CHECKING = False

@@ -7,6 +7,7 @@ import sys
 
 from ..binding.capsules import capsule_function
 from ..binding.signatures import Signature, parse_signature
+from ..binding.suggest import suggestion
 from ..errors import (
     PluginDependencyError,
     PluginError,
@@ -15,7 +16,6 @@ from ..errors import (
     SignatureError,
     SymbolNotFoundError,
 )
-from .suggest import suggestion
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
