@@ -116,15 +116,16 @@ cdef class Unbound:
 
 cdef int set_up() except -1:
     cdef Slot slot = Slot.__new__(Slot, PRIVATE)
-    cdef jt_follower *head = <jt_follower *><PyObject *>slot
+    cdef jt_follower *head = <jt_follower *><void *>slot
+    slot.facade, slot.member = "facade", "member"
     if (
         <void *>&slot.call != <void *>&head.call
-        or <void *>&slot.facade != <void *>&head.facade
-        or <void *>&slot.member != <void *>&head.member
+        or <PyObject *>slot.facade != head.facade
+        or <PyObject *>slot.member != <PyObject *>head.member
         or <void *>&slot.calls != <void *>&head.calls
     ):
         raise ImportError("jumptable was built with a Slot whose layout its call doesn't know")
-    jt_enable_vectorcall(<PyTypeObject *>Slot, <char *>&slot.call - <char *><PyObject *>slot)
+    jt_enable_vectorcall(<PyTypeObject *>Slot, <char *>&slot.call - <char *>head)
     return 0
 
 

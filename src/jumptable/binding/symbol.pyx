@@ -22,7 +22,7 @@ from cpython.unicode cimport PyUnicode_AsUTF8
 from libc.stdint cimport uint8_t, uintptr_t
 from libc.string cimport memcpy
 
-from .plan cimport Plan, PyMethodDef, jt_native
+from .plan cimport Plan, PyMethodDef, jt_native, jt_plan
 
 cdef extern from "Python.h":
     object PyCFunction_NewEx(PyMethodDef *, PyObject *, PyObject *)

@@ -24,6 +24,7 @@ from .records cimport Records, jt_bind, jt_slot, jt_store_all
 from .slot cimport Counts, Slot, new_slot
 
 import sys
+from types import ModuleType
 
 from ..errors import InterfaceError, SignatureError
 from .facade import fill, new_facade
@@ -51,13 +52,15 @@ cdef extern from *:
 
 
 cdef str shown(source):
-    """A bind's source, for messages."""
-    if isinstance(source, type):
+    """A bind's source, for messages: its own repr may be long, or fail."""
+    cls = type(source)
+    if issubclass(cls, type):
         return f"the class {source.__name__}"
-    try:
-        return repr(source)
-    except Exception:
-        return f"a {type(source).__name__}"
+    if cls is ModuleType:
+        return f"the module {source.__name__}"
+    if hasattr(cls, "_targets"):
+        return source.name
+    return f"the {cls.__module__}.{cls.__qualname__} object"
 
 
 cdef bint is_mapping(source) except -1:
