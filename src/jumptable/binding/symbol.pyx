@@ -208,13 +208,17 @@ def make_function(
     return function
 
 
+cdef str nan_module():
+    import math  # so that the name means something to inspect
+
+    return math.__name__
+
+
 cdef str expression(value):
     """A default as inspect.signature reads it back; it evaluates literals, and names of modules."""
     if type(value) is float and not isfinite(value):
         if isnan(value):
-            import math  # noqa: F401  (so that the name means something)
-
-            return "math.nan"
+            return f"{nan_module()}.nan"
         return "1e999" if value > 0 else "-1e999"
     return repr(value)
 

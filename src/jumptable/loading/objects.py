@@ -106,9 +106,7 @@ def _made(interface: Interface, maker: Any, described: str, target: str) -> obje
         raise not_fitting(
             interface,
             described,
-            [
-                f"expected a factory, found an object of type {type(maker).__name__}, which cannot be called"
-            ],
+            [f"expected a factory, found a {type(maker).__name__}, which cannot be called"],
         )
     if isinstance(maker, type):
         lacking = sorted(getattr(maker, "__abstractmethods__", ()))

@@ -1,5 +1,5 @@
-from collections.abc import Callable, Sequence
-from typing import Any, Protocol, TypeVar, final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, TypeVar, final, overload
 
 from ..binding.interfaces import Interface, Member
 from ..binding.signatures import CType, Signature
@@ -35,7 +35,10 @@ class Plugin:
     # The type depends on the plugin and on the signature, neither of which a checker can see.
     def lookup(self, name: str, signature: str | None = None) -> Any: ...
     # As a callable and not as type[T], which would refuse abstract classes and Protocols.
+    @overload
     def bind(self, interface: Callable[..., T], factory: str | None = None) -> T: ...
+    @overload
+    def bind(self, interface: Mapping[str, str | None], factory: str | None = None) -> Any: ...
     def _targets(
         self, interface: Interface, members: Sequence[Member], factory: str | None = None
     ) -> list[Any]: ...
