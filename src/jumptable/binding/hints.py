@@ -52,10 +52,11 @@ def annotations_of(annotated: Any) -> Mapping[str, Any]:
 class Hints:
     """Reads the annotations of one interface's methods; each distinct one is read once."""
 
-    __slots__ = ("known",)
+    __slots__ = ("known", "signatures")
 
     def __init__(self) -> None:
         self.known: dict[tuple[int, int, str], CType | str] = {}
+        self.signatures: dict[tuple[object, ...], Signature] = {}
 
     def signature(
         self,
@@ -68,6 +69,27 @@ class Hints:
 
         ``module`` and ``owner`` are where the annotations were written, for those that are text.
         """
+        if tuple(annotations) != (*names, "return"):
+            return self._signature(names, annotations, module, owner)
+        key = (id(module), owner, *annotations.values())
+        try:
+            known = self.signatures.get(key)
+        except TypeError:  # an annotation that cannot be hashed
+            return self._signature(names, annotations, module, owner)
+        if known is not None:
+            return known, "", False
+        found = self._signature(names, annotations, module, owner)
+        if found[0] is not None:
+            self.signatures[key] = found[0]
+        return found
+
+    def _signature(
+        self,
+        names: tuple[str, ...],
+        annotations: Mapping[str, Any],
+        module: dict[str, Any],
+        owner: type,
+    ) -> tuple[Signature | None, str, bool]:
         problems: list[str] = []
         silent = True
         params: list[CType] = []

@@ -209,7 +209,9 @@ def _member(name: str, value: Any, owner: type, hints: Hints) -> Member | None:
     """What an entry of a class body asks for; None where it asks for nothing."""
     kind = type(value)
     bound = 1
-    if kind is staticmethod or kind is classmethod:
+    if kind is FunctionType:
+        pass
+    elif kind is staticmethod or kind is classmethod:
         bound = int(kind is classmethod)
         value = value.__func__
     if type(value) is FunctionType and is_plain(value):

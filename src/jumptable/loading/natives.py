@@ -22,9 +22,11 @@ from .system import Image, LoadError, loaded_path, search_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from types import BuiltinFunctionType
-    from typing import NoReturn
+    from typing import Any, NoReturn
 
+    from ..binding.interfaces import Interface, Member
     from ..binding.variable import Variable
     from .plugin import Plugin
     from .system import Found
@@ -74,6 +76,23 @@ class NativeSource:
                 )
             return make_variable(name, wanted, found.address, plugin, writable=found.writable)
         return make_function(name, self._plan(wanted), found.address, plugin, from_plugin=True)
+
+    def bound(
+        self,
+        plugin: Plugin,
+        interface: Interface,
+        members: Sequence[Member],
+        factory: str | None,
+    ) -> tuple[None, list[Any]]:
+        """The functions for these members, in their order; there is no object that has them."""
+        if factory is not None:
+            raise TypeError(
+                f"{plugin.name} is a native library: it has functions, and no factory {factory!r}; "
+                "leave out the factory"
+            )
+        from .nativebinds import bind_native
+
+        return None, bind_native(plugin, self.image, interface, members)
 
     def _find(self, plugin: Plugin, name: str) -> Found:
         try:
