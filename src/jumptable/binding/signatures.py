@@ -97,7 +97,7 @@ class Signature:
 
     @property
     def machine(self) -> tuple[object, ...]:
-        """Equal for signatures that the machine cannot tell apart; see `CType.machine`."""
+        """Equal for signatures that the machine cannot tell apart, with ``nogil`` and without."""
         return (self.result.machine, *[param.machine for param in self.params])
 
     def declaration(self, name: str) -> str:

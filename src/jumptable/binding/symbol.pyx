@@ -53,7 +53,7 @@ cdef extern from "immortal.h":
     void jt_make_immortal(PyObject *) noexcept
 
 
-EVIDENCE = ("asserted", "capsule")
+EVIDENCE = ("asserted", "capsule", "embedded", "dwarf")
 
 
 cdef Plan plan_of(const jt_native *native):
@@ -70,8 +70,9 @@ cdef class Symbol:
     """Where a native function comes from; the ``__self__`` of every function that is looked up.
 
     ``name`` is the function's; ``plugin`` is None for `from_pointer`. ``evidence`` says what
-    vouches for the signature: "asserted" (only the caller) or "capsule" (the module that exports
-    the function). Immutable, and safe to use from any thread.
+    vouches for the signature: "embedded" (the library's own declaration), "capsule" (the module
+    that exports the function), "dwarf" (the library's debug information) or "asserted" (only the
+    caller). Immutable, and safe to use from any thread.
     """
 
     # First, and there is no vtable: trampolines find it by jt_symbol's layout.
@@ -109,7 +110,7 @@ cdef class Symbol:
 
     @property
     def evidence(self):
-        """What vouches for the signature: "asserted" or "capsule"."""
+        """What vouches for the signature: "embedded", "capsule", "dwarf" or "asserted"."""
         return EVIDENCE[self.evidence_index]
 
     def __repr__(self):
