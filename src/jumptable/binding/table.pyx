@@ -146,11 +146,14 @@ cdef class Table:
         cdef list indices = self.selected(only)
         cdef list members = [self.members[index] for index in indices]
         resolve = getattr(type(source), "_targets", None)  # a Plugin, whose room comes after this
-        described = shown(source)
+        if isinstance(source, str):
+            raise TypeError(f"bind takes an open plugin: table.bind(jumptable.open({source!r}))")
+        mapped = resolve is None and is_mapping(source)
+        described = "the mapping" if mapped else shown(source)
         sys.audit("jumptable.swap", self.interface.name, described, [m.name for m in members])
         if resolve is not None:
             targets = resolve(source, self.interface, members)
-        elif is_mapping(source):
+        elif mapped:
             targets = fit_callables(self.interface, members, source, described)
         else:
             targets = fit_object(self.interface, members, source, described)
