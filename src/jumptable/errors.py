@@ -9,6 +9,10 @@ from __future__ import annotations
 
 import errno
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 __all__ = [
     "InterfaceError",
     "PluginArchError",
@@ -112,7 +116,14 @@ class SignatureError(SymbolError, TypeError):
 
 
 class InterfaceError(TypeError):
-    """A plugin does not fit an interface; the message lists every mismatch."""
+    """A plugin does not fit an interface; the message lists every mismatch, as ``.problems`` does.
+
+    Each problem is a str that starts with the name of the method.
+    """
+
+    def __init__(self, message: str, problems: Iterable[str] = ()) -> None:
+        super().__init__(message)
+        self.problems = tuple(problems)
 
 
 class UnboundSlotError(RuntimeError):

@@ -76,6 +76,7 @@ typedef struct {
     void (*address)(void);
     const jt_plan *plan; /* the Symbol or Variable owns a reference to plan->owner */
     PyObject *generic;   /* a ctypes function, for calls beyond registers; owned */
+    PyObject *defaults;  /* a tuple for the last parameters, or NULL; see defaults.h; owned */
 } jt_native;
 
 /* The head of Symbol, asserted against Cython's layout when the module is imported. */

@@ -40,6 +40,7 @@ cdef extern from "native.h":
         void *address
         const jt_plan *plan
         PyObject *generic
+        PyObject *defaults
     ctypedef struct jt_symbol:
         jt_native native
     ctypedef union jt_word:

@@ -18,7 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
 
-__all__ = ["CType", "Signature", "parse", "parse_signature", "parse_type", "same_machine"]
+__all__ = ["CType", "Signature", "parse", "parse_signature", "parse_type"]
 
 MAX_PARAMS = 255
 POINTER_SIZE = NUMBERS["uintptr_t"][1]
@@ -95,18 +95,16 @@ class Signature:
         listed = ", ".join(param.text for param in params)
         self.text = f"{result.text}({listed}){' nogil' if nogil else ''}"
 
+    @property
+    def machine(self) -> tuple[object, ...]:
+        """Equal for signatures that the machine cannot tell apart, with ``nogil`` and without."""
+        return (self.result.machine, *[param.machine for param in self.params])
+
     def declaration(self, name: str) -> str:
         """The signature as C declares it, such as ``double scale(double, int32_t)``."""
         listed = ", ".join(param.text for param in self.params) or "void"
         gap = "" if self.result.text.endswith("*") else " "
         return f"{self.result.text}{gap}{name}({listed}){' nogil' if self.nogil else ''}"
-
-
-def same_machine(one: Signature, other: Signature) -> bool:
-    """Whether the machine cannot tell two signatures apart; ``nogil`` is the caller's choice."""
-    types = (one.result, *one.params)
-    others = (other.result, *other.params)
-    return [ctype.machine for ctype in types] == [ctype.machine for ctype in others]
 
 
 def parse(text: str) -> Signature | CType:

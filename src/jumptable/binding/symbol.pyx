@@ -15,18 +15,23 @@ Invariants
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
+from cpython.number cimport PyNumber_Index
 from cpython.object cimport PyObject
 from cpython.pycapsule cimport PyCapsule_CheckExact, PyCapsule_GetName, PyCapsule_GetPointer
 from cpython.ref cimport Py_INCREF
 from cpython.unicode cimport PyUnicode_AsUTF8
+from libc.math cimport isfinite, isnan
 from libc.stdint cimport uint8_t, uintptr_t
 from libc.string cimport memcpy
 
-from .plan cimport Plan, PyMethodDef, jt_native
+from .plan cimport Plan, PyMethodDef, jt_native, jt_plan
 
 cdef extern from "Python.h":
     object PyCFunction_NewEx(PyMethodDef *, PyObject *, PyObject *)
+    bint PyCFunction_CheckExact(object) noexcept
+    PyObject *PyCFunction_GET_SELF(object) noexcept
     void Py_XDECREF(PyObject *) noexcept
+    int METH_FASTCALL
 
 cdef extern from "native.h":
     ctypedef struct jt_symbol:
@@ -34,20 +39,17 @@ cdef extern from "native.h":
 
 cdef extern from *:
     """
-    /* Without a GIL, threads that call one function would share its reference count. A plugin's
-     * functions live as long as the process, so theirs need not be counted. The fields are those
-     * of 3.13 and 3.14; later versions count until somebody has looked. */
-    static void jt_make_immortal(PyObject *function) {
-    #if defined(Py_GIL_DISABLED) && PY_VERSION_HEX < 0x030F0000
-        PyObject_GC_UnTrack(function);
-        function->ob_tid = _Py_UNOWNED_TID;
-        function->ob_ref_local = _Py_IMMORTAL_REFCNT_LOCAL;
-        function->ob_ref_shared = 0;
-    #else
-        (void)function;
-    #endif
+    static PyMethodDef *jt_definition(PyObject *function) {
+        return ((PyCFunctionObject *)function)->m_ml;
     }
     """
+    PyMethodDef *jt_definition(object) noexcept
+
+cdef extern from "defaults.h":
+    void *jt_filled_method() noexcept
+    int jt_check_default(const jt_native *, Py_ssize_t, PyObject *) except -1
+
+cdef extern from "immortal.h":
     void jt_make_immortal(PyObject *) noexcept
 
 
@@ -86,6 +88,7 @@ cdef class Symbol:
 
     def __dealloc__(self):
         Py_XDECREF(self.native.generic)
+        Py_XDECREF(self.native.defaults)
         PyMem_Free(<void *>self.native.method.ml_doc)
         if self.native.plan != NULL:
             Py_XDECREF(self.native.plan.owner)
@@ -118,7 +121,7 @@ cdef class Symbol:
     def __getattr__(self, attribute):
         # A builtin function pickles as getattr(its __self__, its __name__).
         if self.from_plugin and attribute == self.name:
-            return self.owner.lookup(self.name, self.signature)
+            return looked_up(self.owner, self.name, self.signature, defaults_of(self))
         raise AttributeError(f"'Symbol' object has no attribute {attribute!r}")
 
     def __reduce__(self):
@@ -128,20 +131,32 @@ cdef class Symbol:
                 "nothing in another process; look it up in a plugin instead"
             )
         reference = (self.owner, self.name, self.signature)
+        if self.native.defaults != NULL:
+            reference += (defaults_of(self),)
         # Where the function's name is one of our own attributes, getattr would find that.
         return (FunctionReference if hasattr(type(self), self.name) else symbol_of, reference)
 
 
-def symbol_of(plugin, name, signature):
+cdef tuple defaults_of(Symbol symbol):
+    return () if symbol.native.defaults == NULL else <tuple>symbol.native.defaults
+
+
+cdef looked_up(plugin, name, signature, defaults):
+    if defaults:
+        return plugin._with_defaults(name, signature, defaults)
+    return plugin.lookup(name, signature)
+
+
+def symbol_of(plugin, name, signature, defaults=()):
     """The Symbol of a function; how symbols are unpickled."""
-    return plugin.lookup(name, signature).__self__
+    return looked_up(plugin, name, signature, defaults).__self__
 
 
 class FunctionReference:
     """Stands for a Symbol while a function is unpickled whose name is an attribute of Symbol."""
 
-    def __init__(self, plugin, name, signature):
-        setattr(self, name, plugin.lookup(name, signature))
+    def __init__(self, plugin, name, signature, defaults=()):
+        setattr(self, name, looked_up(plugin, name, signature, defaults))
 
 
 def make_function(
@@ -152,10 +167,12 @@ def make_function(
     *,
     bint from_plugin,
     str evidence="asserted",
+    tuple defaults=(),
 ):
     """A builtin function that calls the code at ``address`` as ``plan`` says.
 
     ``owner`` is kept alive with the function; ``from_plugin`` says that it is a Plugin.
+    ``defaults``, of the last parameters, are what `checked_defaults` gave.
     """
     cdef Symbol symbol = Symbol.__new__(Symbol, PRIVATE)
     cdef bytes doc
@@ -174,7 +191,13 @@ def make_function(
         function = plan.prototype(address)
         Py_INCREF(function)
         symbol.native.generic = <PyObject *>function
-    listed = ", ".join([f"arg{k + 1}" for k in range(plan.plan.visible)])
+    names = [f"arg{k + 1}" for k in range(plan.plan.visible)]
+    if defaults:
+        for index, value in enumerate(defaults, len(names) - len(defaults)):
+            names[index] += f"={expression(value)}"
+        Py_INCREF(defaults)
+        symbol.native.defaults = <PyObject *>defaults
+    listed = ", ".join(names)
     if listed:
         listed += ", /"
     # In the form from which CPython makes __text_signature__; it compares the part after a dot.
@@ -188,12 +211,104 @@ def make_function(
     memcpy(kept, PyBytes_AS_STRING(doc), size)
     symbol.native.method.ml_doc = kept
     symbol.native.method.ml_name = PyUnicode_AsUTF8(name)
-    symbol.native.method.ml_meth = plan.plan.trampoline
-    symbol.native.method.ml_flags = plan.plan.flags
+    symbol.native.method.ml_meth = jt_filled_method() if defaults else plan.plan.trampoline
+    symbol.native.method.ml_flags = METH_FASTCALL if defaults else plan.plan.flags
     function = PyCFunction_NewEx(&symbol.native.method, <PyObject *>symbol, NULL)
     if from_plugin:
         jt_make_immortal(<PyObject *>function)
     return function
+
+
+def direct_address(function, signature, bint nogil):
+    """Where C may call ``function`` as ``signature`` says; 0 where it has to go through Python.
+
+    ``nogil``: the caller does not hold the GIL. A function that may use Python's C API is then
+    called directly only if it was looked up as ``nogil``: who did so says that it can be.
+    """
+    cdef Symbol symbol
+    cdef const jt_plan *plan
+    if not PyCFunction_CheckExact(function):
+        return 0
+    owner = PyCFunction_GET_SELF(function)
+    if owner == NULL or not isinstance(<object>owner, Symbol):
+        return 0
+    symbol = <Symbol><object>owner
+    if jt_definition(function) != &symbol.native.method:
+        return 0  # a method of the Symbol itself
+    plan = symbol.native.plan
+    if plan.count != plan.visible or (nogil and plan.checked and not plan.nogil):
+        return 0
+    own = plan_of(&symbol.native).signature
+    if own.text != signature.text and own.machine != signature.machine:
+        return 0
+    return <uintptr_t>symbol.native.address
+
+
+cdef str nan_module():
+    import math  # so that the name means something to inspect
+
+    return math.__name__
+
+
+cdef str expression(value):
+    """A default as inspect.signature reads it back; it evaluates literals, and names of modules."""
+    if type(value) is float and not isfinite(value):
+        if isnan(value):
+            return f"{nan_module()}.nan"
+        return "1e999" if value > 0 else "-1e999"
+    return repr(value)
+
+
+def checked_defaults(function, tuple defaults not None):
+    """Defaults for the last parameters of a native function, as plain values that never change.
+
+    TypeError, OverflowError or ValueError, as a call would raise, for what a parameter refuses.
+    """
+    cdef Symbol symbol = function.__self__
+    cdef Py_ssize_t first = plan_of(&symbol.native).plan.visible - len(defaults)
+    if first < 0:
+        raise TypeError(f"{symbol.name}() has fewer parameters than the {len(defaults)} defaults")
+    checked = []
+    for index, value in enumerate(defaults, first):
+        checked.append(plain(value, f"{symbol.name}() argument {index + 1}"))
+        jt_check_default(&symbol.native, index, <PyObject *>checked[-1])
+    return tuple(checked)
+
+
+cdef plain(value, str place):
+    """The exact int, float, str or bytes that a default is, without what a subclass adds."""
+    if value is None or type(value) in (bool, int, float, str, bytes):
+        return value
+    if value is ...:
+        raise TypeError(f"{place}: the default is '...', which is no value; write the value itself")
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, bytes):
+        return bytes.__add__(value, b"")
+    if isinstance(value, float):
+        return float.__float__(value)
+    if hasattr(type(value), "__index__"):
+        return PyNumber_Index(value)
+    if hasattr(type(value), "__float__"):
+        return float(value)
+    raise TypeError(
+        f"{place}: the default is of type {type(value).__name__}; one that every call shares is a "
+        "number, str, bytes or None"
+    )
+
+
+def with_defaults(function, tuple defaults not None):
+    """A native function like ``function``, with defaults that `checked_defaults` gave."""
+    cdef Symbol symbol = function.__self__
+    return make_function(
+        symbol.name,
+        plan_of(&symbol.native),
+        symbol.address,
+        symbol.owner,
+        from_plugin=symbol.from_plugin,
+        evidence=EVIDENCE[symbol.evidence_index],
+        defaults=defaults,
+    )
 
 
 def is_capsule(candidate):

@@ -6,7 +6,8 @@ import os
 import sys
 
 from ..binding.plan import Plan
-from ..binding.signatures import CType, Signature, parse, same_machine
+from ..binding.signatures import CType, Signature, parse
+from ..binding.suggest import suggestion
 from ..binding.symbol import make_function
 from ..binding.variable import make_variable
 from ..errors import (
@@ -17,14 +18,15 @@ from ..errors import (
     SymbolNotFoundError,
 )
 from .files import LibraryFile, examine
-from .suggest import suggestion
 from .system import Image, LoadError, loaded_path, search_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from types import BuiltinFunctionType
-    from typing import NoReturn
+    from typing import Any, NoReturn
 
+    from ..binding.interfaces import Interface, Member
     from ..binding.variable import Variable
     from .debuginfo import DebugInfo
     from .embedded import Declared
@@ -133,7 +135,7 @@ class NativeSource:
     ) -> BuiltinFunctionType:
         if isinstance(wanted, CType):
             self._refuse(plugin, name, "function", "")
-        if not same_machine(declared, wanted):
+        if declared.machine != wanted.machine:
             raise SignatureError(
                 f"{plugin.name} declares {name!r} as '{declared.text}', and it was asked for as "
                 f"'{wanted.text}'; use its own signature, or none"
@@ -155,6 +157,23 @@ class NativeSource:
         """What can be looked up: not the entries of ``jumptable/plugin.h``."""
         names = [name for name in self.image.names() if not name.startswith(ENTRY)]
         return [*self.exports, *names]
+
+    def bound(
+        self,
+        plugin: Plugin,
+        interface: Interface,
+        members: Sequence[Member],
+        factory: str | None,
+    ) -> tuple[None, list[Any]]:
+        """The functions for these members, in their order; there is no object that has them."""
+        if factory is not None:
+            raise TypeError(
+                f"{plugin.name} is a native library: it has functions, and no factory {factory!r}; "
+                "leave out the factory"
+            )
+        from .nativebinds import bind_native
+
+        return None, bind_native(plugin, self.image, interface, members)
 
     def _find(self, plugin: Plugin, name: str) -> Found:
         try:

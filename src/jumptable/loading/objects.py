@@ -7,6 +7,7 @@ import sys
 
 from ..binding.capsules import capsule_function
 from ..binding.signatures import Signature, parse_signature
+from ..binding.suggest import suggestion
 from ..errors import (
     PluginDependencyError,
     PluginError,
@@ -15,12 +16,14 @@ from ..errors import (
     SignatureError,
     SymbolNotFoundError,
 )
-from .suggest import suggestion
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from types import BuiltinFunctionType, ModuleType
+    from typing import Any
 
+    from ..binding.interfaces import Interface, Member
     from .plugin import Plugin
 
 __all__ = ["ObjectSource", "description", "file_of", "import_module", "member"]
@@ -57,6 +60,82 @@ class ObjectSource:
             )
         sys.audit("jumptable.lookup", self.target, name, wanted.text)
         return capsule_function(capsules[name], name, wanted, plugin)
+
+    def bound(
+        self,
+        plugin: Plugin,
+        interface: Interface,
+        members: Sequence[Member],
+        factory: str | None,
+    ) -> tuple[object, list[Any]]:
+        """The plugin's object, and the callables that it has for these members, in their order."""
+        subject, described = self._instance(interface, factory)
+        from ..binding.interfaces import fit_object
+
+        return subject, fit_object(interface, members, subject, described)
+
+    def _instance(self, interface: Interface, factory: str | None) -> tuple[object, str]:
+        """What is bound, and what to call it: the object, or what its class or factory makes."""
+        if factory is None:
+            if not isinstance(self.subject, type):
+                return self.subject, self.target
+            return _made(interface, self.subject, self.target, self.target), self.target
+        if not isinstance(factory, str):
+            raise TypeError(
+                "a factory is the name of an attribute that is called, such as 'New', not "
+                f"{type(factory).__name__}"
+            )
+        maker = self.subject
+        for name in factory.split("."):
+            maker = member(maker, name, self.target)
+        described = f"what {factory}() of {self.target} returned"
+        made = _made(interface, maker, f"{factory!r} of {self.target}", self.target)
+        if made is None:
+            from ..binding.interfaces import not_fitting
+
+            problem = f"{factory}: expected an object, found None; does it lack a 'return'?"
+            raise not_fitting(interface, described, [problem])
+        return made, described
+
+
+def _made(interface: Interface, maker: Any, described: str, target: str) -> object:
+    """What a class or a factory gives when it is called without arguments."""
+    from ..binding.interfaces import not_fitting
+
+    if not callable(maker):
+        raise not_fitting(
+            interface,
+            described,
+            [f"expected a factory, found a {type(maker).__name__}, which cannot be called"],
+        )
+    if isinstance(maker, type):
+        lacking = sorted(getattr(maker, "__abstractmethods__", ()))
+        if lacking:
+            raise not_fitting(
+                interface,
+                described,
+                [
+                    f"{name}: expected a method of {maker.__name__}, found an abstract one; "
+                    "define it"
+                    for name in lacking
+                ],
+            )
+    try:
+        return maker()
+    except (Exception, SystemExit) as error:
+        hint = "; see the exception that caused this"
+        if isinstance(error, TypeError) and _needs_arguments(maker):
+            hint = "; it is called without arguments: name a factory that takes none"
+        raise PluginInitError(
+            f"calling {described} {description(error)}{hint}", target=target
+        ) from error
+
+
+def _needs_arguments(maker: Any) -> bool:
+    from ..binding.shapes import shape_of
+
+    shape = shape_of(maker)
+    return shape is not None and bool(shape.required or shape.needed)
 
 
 def member(subject: object, name: str, target: str) -> object:

@@ -1,6 +1,10 @@
-from typing import Any, Protocol, final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, TypeVar, final, overload
 
+from ..binding.interfaces import Interface, Member
 from ..binding.signatures import CType, Signature
+
+T = TypeVar("T")
 
 class Source(Protocol):
     target: str
@@ -8,6 +12,13 @@ class Source(Protocol):
     def parse(self, signature: str) -> Signature | CType: ...
     # What `parse` gave is what `function` gets, of whichever kind the source works with.
     def function(self, plugin: Plugin, name: str, wanted: Any) -> object: ...
+    def bound(
+        self,
+        plugin: Plugin,
+        interface: Interface,
+        members: Sequence[Member],
+        factory: str | None,
+    ) -> tuple[object, list[Any]]: ...
 
 @final
 class Plugin:
@@ -25,6 +36,15 @@ class Plugin:
     def _source(self) -> Source: ...
     # The type depends on the plugin and on the signature, neither of which a checker can see.
     def lookup(self, name: str, signature: str | None = None) -> Any: ...
+    # As a callable and not as type[T], which would refuse abstract classes and Protocols.
+    @overload
+    def bind(self, interface: Callable[..., T], factory: str | None = None) -> T: ...
+    @overload
+    def bind(self, interface: Mapping[str, str | None], factory: str | None = None) -> Any: ...
+    def _targets(
+        self, interface: Interface, members: Sequence[Member], factory: str | None = None
+    ) -> list[Any]: ...
+    def _with_defaults(self, name: str, signature: str, defaults: tuple[object, ...]) -> Any: ...
 
 def new_plugin(
     name: str,

@@ -2,7 +2,8 @@
 
 Invariants
 - ``known`` maps a signature's text, in every spelling used so far, to its Group: the functions of
-  that signature by name. Spellings of one signature share one Group. Entries of both are added
+  that signature by name. Spellings of one signature share one Group. A signature with defaults,
+  a tuple of both texts, has a Group of its own. Entries of both are added
   with ``setdefault``, which is atomic, and never removed or replaced: there is no lock to wait for
   or to inherit by a fork. Of threads that race to resolve one name, all get what the first added.
 - A Plugin is made by `new_plugin` and registered by `registry`; it lives as long as the process.
@@ -10,6 +11,9 @@ Invariants
 
 cimport cython
 
+from sys import audit
+
+from ..binding.symbol import checked_defaults, with_defaults
 from ..errors import SymbolError
 
 
@@ -105,6 +109,60 @@ cdef class Plugin:
             group.wanted = wanted
             group.named = {}
         return group
+
+    def bind(self, interface, factory=None):
+        """Resolve and check every method of an interface at once.
+
+        The interface is a class: a Protocol, an ABC or any other; its public methods count.
+
+        A Python plugin is the object that its target names, which comes back as it is. A class is
+        instantiated first; ``factory`` names an attribute that is called first. Each method must
+        exist, and take the interface's parameters; those passed by position may have other names.
+
+        A native plugin exports a symbol for each method. Annotations give its C signature:
+        ``float`` is double, ``int`` int64_t, ``bool`` bool, ``str`` and ``bytes`` const char *,
+        ``None`` void, and ``Annotated[int, "uint32_t"]`` what it says. What comes back is an object
+        whose attributes are the builtin functions, as `lookup` gives them; arguments are passed
+        by position, and those with a default may be left out.
+
+        Raises InterfaceError (a TypeError), which lists everything that does not fit, or
+        PluginInitError for what the plugin's class or factory raises.
+        """
+        from ..binding.facade import new_facade
+        from ..binding.interfaces import interface_of
+
+        wanted = interface_of(interface)
+        audit("jumptable.bind", self._source.target, wanted.name)
+        subject, targets = self._source.bound(self, wanted, wanted.members, factory)
+        if self.kind != "native":
+            return subject
+        names = tuple([member.name for member in wanted.members])
+        return new_facade(wanted.name, names, targets)
+
+    def _targets(self, interface, members, factory=None):
+        """For tables: the callables for some members of an interface, in their order."""
+        return self._source.bound(self, interface, members, factory)[1]
+
+    def _with_defaults(self, str name not None, str signature not None, tuple defaults not None):
+        """The native function ``name``, whose last arguments may be left out.
+
+        The same defaults give the same function again, as `lookup` does.
+        """
+        cdef Group group
+        function = self.lookup(name, signature)
+        defaults = checked_defaults(function, defaults)
+        # No signature is a tuple, so that these cannot be looked up as such.
+        key = (function.__self__.signature, repr(defaults))
+        group = self.known.get(key)
+        if group is None:
+            group = Group.__new__(Group)
+            group.wanted = defaults
+            group.named = {}
+        found = group.named.get(name)
+        if found is None:
+            found = with_defaults(function, defaults)
+        group = self.known.setdefault(key, group)
+        return group.named.setdefault(name, found)
 
     def __repr__(self):
         where = f" from {self.path!r}" if self.path else ""

@@ -1,0 +1,206 @@
+"""How a callable may be called, and whether one can stand in for another.
+
+Plain functions are read from their code objects: ``inspect.signature`` takes ten times as long,
+and a bind does this for every method.
+"""
+
+from __future__ import annotations
+
+from types import FunctionType, MethodType
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from inspect import Signature
+    from typing import Any
+
+__all__ = ["Shape", "misfits", "shape_of", "shape_of_function", "shape_of_signature"]
+
+# Bits of co_flags, as the inspect module names them.
+CO_VARARGS, CO_VARKEYWORDS, CO_GENERATOR = 0x04, 0x08, 0x20
+CO_COROUTINE, CO_ASYNC_GENERATOR = 0x80, 0x200
+
+
+class Shape:
+    """The parameters of a callable, without ``self``.
+
+    ``names`` are the positional ones, of which the first ``required`` must be given and the first
+    ``only`` cannot be given by name; ``keywords`` are keyword-only, and ``needed`` are those
+    without a default. ``kind`` is "" for a plain function, else "async def", "generator" or,
+    of an interface's method whose annotation says so, "awaitable".
+    """
+
+    __slots__ = (
+        *("defaults", "keywords", "kind", "names", "needed", "only", "required"),
+        *("selfless", "varargs", "varkeywords"),
+    )
+
+    def __init__(
+        self,
+        names: tuple[str, ...],
+        required: int,
+        *,
+        only: int = 0,
+        keywords: tuple[str, ...] = (),
+        needed: tuple[str, ...] = (),
+        varargs: bool = False,
+        varkeywords: bool = False,
+        kind: str = "",
+        selfless: bool = False,
+        defaults: tuple[object, ...] = (),
+    ) -> None:
+        self.names = names
+        self.required = required
+        self.only = only
+        self.keywords = keywords
+        self.needed = needed
+        self.varargs = varargs
+        self.varkeywords = varkeywords
+        self.kind = kind
+        self.selfless = selfless  # a method without even a ``self``: every call of it fails
+        self.defaults = defaults  # of the last of ``names``
+
+    def __str__(self) -> str:
+        """As a definition writes it, without the values of defaults: ``(x, by=..., *, mode)``."""
+        listed = [
+            name if index < self.required else f"{name}=..."
+            for index, name in enumerate(self.names)
+        ]
+        if self.only:
+            listed.insert(self.only, "/")
+        if self.varargs or self.keywords:
+            listed.append("*args" if self.varargs else "*")
+        listed += [name if name in self.needed else f"{name}=..." for name in self.keywords]
+        if self.varkeywords:
+            listed.append("**kwargs")
+        return f"({', '.join(listed)})"
+
+
+def shape_of_function(function: FunctionType, bound: int) -> Shape:
+    """The shape of a plain function, whose first ``bound`` parameters (0 or 1) are given."""
+    code = function.__code__
+    flags = code.co_flags
+    count = code.co_argcount
+    names = code.co_varnames
+    defaults = function.__defaults__ or ()
+    kind = ""
+    if flags & (CO_COROUTINE | CO_GENERATOR):
+        kind = "async def" if flags & CO_COROUTINE else "generator"
+    elif flags & CO_ASYNC_GENERATOR:
+        kind = "generator"
+    if not (code.co_kwonlyargcount or flags & (CO_VARARGS | CO_VARKEYWORDS) or count < bound):
+        return Shape(
+            names[bound:count],
+            max(count - len(defaults) - bound, 0),
+            only=max(code.co_posonlyargcount - bound, 0),
+            kind=kind,
+            defaults=defaults,
+        )
+    keywords = names[count : count + code.co_kwonlyargcount]
+    given = function.__kwdefaults__ or {}
+    return Shape(
+        names[bound:count],
+        max(count - len(defaults) - bound, 0),
+        only=max(code.co_posonlyargcount - bound, 0),
+        keywords=keywords,
+        needed=tuple([name for name in keywords if name not in given]),
+        varargs=bool(flags & CO_VARARGS),
+        varkeywords=bool(flags & CO_VARKEYWORDS),
+        kind=kind,
+        selfless=count < bound and not flags & CO_VARARGS,
+        defaults=defaults,
+    )
+
+
+def shape_of_signature(signature: Signature, bound: int, kind: str = "") -> Shape:
+    """The same from what the inspect module found."""
+    parameters = list(signature.parameters.values())
+    if bound and parameters and parameters[0].kind not in (2, 4):  # no *args or **kwargs
+        del parameters[0]
+    positional = [parameter for parameter in parameters if parameter.kind < 2]
+    keywords = [parameter for parameter in parameters if parameter.kind == 3]
+    empty = signature.empty
+    defaults = [p.default for p in positional if p.default is not empty]
+    return Shape(
+        tuple([parameter.name for parameter in positional]),
+        len(positional) - len(defaults),
+        only=sum(parameter.kind == 0 for parameter in positional),
+        keywords=tuple([parameter.name for parameter in keywords]),
+        needed=tuple([p.name for p in keywords if p.default is empty]),
+        varargs=any(parameter.kind == 2 for parameter in parameters),
+        varkeywords=any(parameter.kind == 4 for parameter in parameters),
+        kind=kind,
+        defaults=tuple(defaults),
+    )
+
+
+def is_plain(function: FunctionType) -> bool:
+    """Whether the code object tells the truth: no decorator claims something else."""
+    attributes = function.__dict__
+    return not attributes or not ("__wrapped__" in attributes or "__signature__" in attributes)
+
+
+def shape_of(found: Callable[..., Any]) -> Shape | None:
+    """How any callable may be called, or None where nothing says that."""
+    if type(found) is MethodType:
+        function = found.__func__
+        if type(function) is FunctionType and is_plain(function):
+            return shape_of_function(function, 1)
+    elif type(found) is FunctionType and is_plain(found):
+        return shape_of_function(found, 0)
+
+    import inspect  # takes 10 ms to import, and few callables need it
+
+    try:
+        signature = inspect.signature(found)
+        called = found if callable(getattr(found, "__code__", None)) else type(found).__call__
+        waits = inspect.iscoroutinefunction(found) or inspect.iscoroutinefunction(called)
+    except Exception:  # builtins without a signature, and whatever a __signature__ raises
+        return None
+    return shape_of_signature(signature, 0, "async def" if waits else "")
+
+
+def misfits(wanted: Shape, found: Shape) -> Iterator[str]:
+    """What goes wrong when ``found`` is called as ``wanted`` may be called; nothing if it fits.
+
+    That is: with the required positional arguments only, with all of them, and with every
+    keyword-only one. Names of positional parameters may differ: a native function takes none by
+    name either.
+    """
+    if found.selfless:
+        yield "it has no 'self', so that every call of it fails"
+        return
+    most = len(wanted.names)
+    # What is given by keyword may land in a positional parameter behind all that are given so.
+    by_name = () if wanted.varargs else found.names[max(found.only, most) :]
+    named = [
+        name
+        for index, name in enumerate(found.names[: found.required])
+        if index >= wanted.required and not (name in wanted.needed and name in by_name)
+    ]
+    if named:
+        yield f"it also requires {_quoted(named)}"
+    if len(found.names) < most and not found.varargs:
+        count = len(found.names)
+        yield f"it takes {count} positional argument{'' if count == 1 else 's'}, not {most}"
+    if wanted.varargs and not found.varargs:
+        yield "it does not take *args"
+    if not found.varkeywords:
+        refused = [
+            name for name in wanted.keywords if name not in found.keywords and name not in by_name
+        ]
+        if refused:
+            yield f"it does not take the keyword {_quoted(refused)}"
+        if wanted.varkeywords:
+            yield "it does not take **kwargs"
+    else:
+        doubled = [name for name in wanted.keywords if name in found.names[found.only : most]]
+        if doubled:
+            yield f"it takes {_quoted(doubled)} by position as well"
+    missing = [name for name in found.needed if name not in wanted.needed]
+    if missing:
+        yield f"it also requires the keyword {_quoted(missing)}"
+
+
+def _quoted(names: list[str]) -> str:
+    return ", ".join(map(repr, names))
