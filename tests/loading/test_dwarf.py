@@ -343,6 +343,23 @@ def test_threads(library: Path) -> None:
         assert found == [True] * 8 * len(C_TYPES)
 
 
+def test_looking_up_from_inside_a_look_up(library: Path, run_python: Run) -> None:
+    """An import hook, an audit hook or a finaliser may do so; nobody waits for himself."""
+    program = (
+        "import sys, jumptable as jt\n"
+        "plugin = jt.open(sys.argv[1])\n"
+        "inner = []\n"
+        "def hook(event, arguments):\n"
+        "    if event == 'import' and arguments[0] == 'elftools' and not inner:\n"
+        "        inner.append(1)\n"
+        "        inner.append(plugin.lookup('truth', 'float(bool, float)'))\n"
+        "sys.addaudithook(hook)\n"
+        "outer = plugin.lookup('apply')\n"
+        "print(outer.__self__.evidence, inner[1].__self__.evidence)\n"
+    )
+    assert run_python(program, library).stdout.split() == ["dwarf", "asserted"]
+
+
 def test_after_a_fork(library: Path, run_python: Run) -> None:
     """A child does not wait for a thread of its parent's."""
     program = (

@@ -5,7 +5,8 @@ Invariants
   a library with damaged ones works like one without.
 - pyelftools seeks in streams that all look-ups share: ``lock`` is held while it is at work. What
   was found is in ``known``, a dictionary that only grows, and is read without the lock. A forked
-  child starts anew, because the thread that held the lock may not have been forked.
+  child starts anew, because the thread that held the lock may not have been forked. ``reader`` is
+  the thread that holds it: what an import or a finaliser looks up meanwhile must not wait.
 - Reading ends: entries are walked forwards only, and counted.
 """
 
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
     from ..binding.signatures import CType
     from .files import LibraryFile
 
-    Entries = dict[int, list[DIE]]  # functions by address
+    # Where the functions' entries are, by the address of the code; and why some are missing.
+    Entries = tuple[dict[int, list[int]], str]
 
 __all__ = ["DebugInfo", "Described"]
 
@@ -95,7 +97,7 @@ def _fits(own: CType, wanted: CType, loose: bool) -> bool:
 class DebugInfo:
     """The debug information of one library; nothing is read before the first look-up."""
 
-    __slots__ = ("dwarf", "file", "known", "lock", "process", "units", "whereabouts")
+    __slots__ = ("dwarf", "file", "known", "lock", "process", "reader", "units", "whereabouts")
 
     def __init__(self, file: LibraryFile) -> None:
         self.file = file
@@ -105,6 +107,7 @@ class DebugInfo:
     def _renew(self) -> None:
         self.lock = _thread.allocate_lock()
         self.process = os.getpid()
+        self.reader = 0
         self.dwarf: DWARFInfo | str | None = None  # a str says why there is none
         self.units: dict[int, Entries] = {}
         self.whereabouts: _Whereabouts | None = None
@@ -115,8 +118,15 @@ class DebugInfo:
         if found is None:
             if self.process != os.getpid():
                 self._renew()
+            thread = _thread.get_ident()
+            if self.reader == thread:
+                return Described(None, problem="its debug information is being read")
             with self.lock:
-                found = self._describe(name, address)
+                self.reader = thread
+                try:
+                    found = self._describe(name, address)
+                finally:
+                    self.reader = 0
             found = self.known.setdefault((name, address), found)
         return found
 
@@ -125,18 +135,21 @@ class DebugInfo:
             self.dwarf = self._open()
         if isinstance(self.dwarf, str):
             return Described(None, problem=self.dwarf)
+        problem = ""
         try:
             if self.whereabouts is None:
                 self.whereabouts = _Whereabouts(self.dwarf)
             for unit in self.whereabouts.units_at(address):
-                for entry in self._functions(unit).get(address, ()):
+                functions, problem = self._functions(unit)
+                for offset in functions.get(address, ()):
+                    entry = unit.get_DIE_from_refaddr(offset)
                     if name in _names(entry):
                         return _described(entry)
         except Unsupported as error:
             return Described(None, problem=f"in its debug information, {error}")
         except Exception as error:  # pyelftools raises whatever damaged numbers lead to
             return Described(None, problem=_unreadable(error))
-        return Described(None, problem="its debug information does not describe it")
+        return Described(None, problem=problem or "its debug information does not describe it")
 
     def _open(self) -> DWARFInfo | str:
         try:
@@ -164,16 +177,22 @@ class DebugInfo:
             return _unreadable(error)
 
     def _functions(self, unit: CompileUnit) -> Entries:
-        """The functions of a unit that have code, by its address."""
-        found = self.units.get(unit.cu_offset)
-        if found is None:
-            found = {}
-            for entry, _ in _walk(unit.get_top_DIE()):
-                if entry.tag == "DW_TAG_subprogram":
-                    for start, _ in _Extent(entry).ranges:
-                        found.setdefault(start, []).append(entry)
-            self.units[unit.cu_offset] = found
-        return found
+        """The functions of a unit that have code: all, or those before what cannot be read."""
+        entries = self.units.get(unit.cu_offset)
+        if entries is None:
+            found: dict[int, list[int]] = {}
+            problem = ""
+            try:
+                for entry, _ in _walk(unit.get_top_DIE()):
+                    if entry.tag == "DW_TAG_subprogram":
+                        for start, _ in _Extent(entry).ranges:
+                            found.setdefault(start, []).append(entry.offset)
+            except Unsupported as error:
+                problem = f"in its debug information, {error}"
+            except Exception as error:
+                problem = _unreadable(error)
+            entries = self.units[unit.cu_offset] = (found, problem)
+        return entries
 
 
 class _Whereabouts:
@@ -182,26 +201,26 @@ class _Whereabouts:
     def __init__(self, dwarf: DWARFInfo) -> None:
         self.dwarf = dwarf
         self.table = dwarf.get_aranges()
-        self.extents: list[tuple[_Extent, CompileUnit]] | None = None
+        self.extents: list[tuple[_Extent, CompileUnit]] = []
+        self.is_complete = False
 
     def units_at(self, address: int) -> list[CompileUnit]:
         """By the table made for it, or else, since not all compilers make one, by each unit."""
         offset = self.table.cu_offset_at_addr(address) if self.table else None
         if offset is not None:
             return [self.dwarf.get_CU_at(offset)]
-        if self.extents is None:
-            self.extents = self._read_extents()
+        if not self.is_complete:
+            self.is_complete = True  # or as good as it gets: what is damaged stays so
+            self._read_extents()
         return [unit for extent, unit in self.extents if address in extent]
 
-    def _read_extents(self) -> list[tuple[_Extent, CompileUnit]]:
-        found = []
+    def _read_extents(self) -> None:
         for count, unit in enumerate(self.dwarf.iter_CUs()):
             if count > MAX_ENTRIES:
                 raise Unsupported("there are too many compile units")
             top = unit.get_top_DIE()
             if top.tag == "DW_TAG_compile_unit":
-                found.append((_Extent(top), unit))
-        return found
+                self.extents.append((_Extent(top), unit))
 
 
 def _unreadable(error: Exception) -> str:
