@@ -7,7 +7,9 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
 
 import pytest
 
@@ -17,7 +19,10 @@ from jumptable.loading.files import examine
 from tests.conftest import SOURCES, Compile, Run
 from tests.loading.elf_patching import Elf
 
-pytest.importorskip("elftools")
+if TYPE_CHECKING:
+    from elftools.dwarf.die import DIE
+
+ELFFile = pytest.importorskip("elftools.elf.elffile").ELFFile
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads ELF libraries")
 
 C_TYPES = {
@@ -224,6 +229,45 @@ def test_a_language_without_types(build: Build, tmp_path: Path) -> None:
     refused(plugin, "bare")
 
 
+def patched(library: Path, copy: Path, offset: int, value: int) -> jt.Plugin:
+    """The library with another byte at an offset of its debug information."""
+    elf = Elf(str(library))
+    start, _ = elf.sections[".debug_info"]
+    data = bytearray(elf.data)
+    data[start + offset] = value
+    copy.write_bytes(data)
+    return jt.open(copy)
+
+
+def entries(library: Path, stream: BinaryIO) -> list[DIE]:
+    """All entries of a library's first unit."""
+    dwarf = ELFFile(stream).get_dwarf_info(relocate_dwarf_sections=False)
+    return list(next(dwarf.iter_CUs()).iter_DIEs())
+
+
+def test_languages_that_hide_how_arguments_are_passed(build: Build, tmp_path: Path) -> None:
+    library = build("gcc", "dwarf.c", "-g", "-gdwarf-4")
+    with library.open("rb") as stream:
+        offset = entries(library, stream)[0].attributes["DW_AT_language"].offset
+    plugin = patched(library, tmp_path / "libfortran.so", offset, 0x08)
+    assert plugin.lookup("apply", "double(double *)").__self__.evidence == "asserted"
+    assert "a language whose types say too little" in refused(plugin, "apply")
+
+
+def test_an_instance_without_its_parameters(build: Build, tmp_path: Path) -> None:
+    """Optimisers may leave them out where the abstract entry has them."""
+    library = build("g++", "dwarf.cpp", "-g", "-gdwarf-4", "-O2")
+    with library.open("rb") as stream:
+        (instance,) = [
+            entry
+            for entry in entries(library, stream)
+            if entry.tag == "DW_TAG_subprogram" and "DW_AT_abstract_origin" in entry.attributes
+        ]
+    end_of_children = instance.offset + instance.size
+    plugin = patched(library, tmp_path / "libinstance.so", end_of_children, 0)
+    assert plugin.lookup("inlined").__self__.signature == "double(double, int)"
+
+
 # Without it.
 
 
@@ -313,8 +357,10 @@ def test_damage_makes_a_signature_asserted(library: Path, tmp_path: Path) -> Non
     assert "its debug information cannot be read" in refused(plugin, "apply")
 
 
-def test_threads(library: Path) -> None:
+def test_threads(library: Path, request: pytest.FixtureRequest) -> None:
     """They share what pyelftools seeks in."""
+    request.addfinalizer(partial(sys.setswitchinterval, sys.getswitchinterval()))
+    sys.setswitchinterval(1e-6)
     for _ in range(5):
         info = DebugInfo(examine(str(library)))
         addresses = {
