@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 import jumptable as jt
 from jumptable.errors import PluginError, PluginFormatError, PluginVersionError
-from jumptable.loading import elf, embedded, system
-from jumptable.loading.files import examine
+from jumptable.loading import elf, embedded, macho, pe, system
+from jumptable.loading.files import Reader, examine
 from tests.conftest import SOURCES, Compile, Run
 from tests.loading.elf_patching import Elf
 
@@ -183,6 +183,67 @@ def test_go(tmp_path: Path) -> None:
         [sys.executable, "-c", program, target], capture_output=True, text=True, check=True
     )
     assert done.stdout.split() == ["gopher", "1.0", "3.0"]
+
+
+PORTABLE = """
+#include <jumptable/plugin.h>
+static int twice(int x) { return 2 * x; }
+JUMPTABLE_PLUGIN("port", "1");
+JUMPTABLE_EXPORT_AS(apply, twice, "int(int)");
+"""
+MINGW = ["x86_64-w64-mingw32-gcc", "-shared", "-O2", "-Wl,--gc-sections", "-o"]
+LLD_LINK = ["lld-link", "/dll", "/noentry", "/opt:ref", "/out:"]
+LD64_LLD = ["ld64.lld", "-dylib", "-arch", "x86_64", "-platform_version", "macos", "11", "11"]
+LD64_LLD += ["-dead_strip", "-undefined", "dynamic_lookup", "-o"]
+
+
+@pytest.mark.parametrize("language", ["c", "cpp"])
+@pytest.mark.parametrize(
+    ("compiler", "linker", "check"),
+    [
+        (["x86_64-w64-mingw32-gcc"], MINGW, pe.check),
+        (["clang", "--target=x86_64-pc-windows-msvc"], LLD_LINK, pe.check),
+        (["clang", "--target=x86_64-w64-windows-gnu"], LLD_LINK, pe.check),
+        (
+            ["clang", "--target=x86_64-apple-macos11", "-Wno-stdlibcxx-not-found"],
+            LD64_LLD,
+            macho.check,
+        ),
+    ],
+    ids=["mingw", "msvc", "windows-gnu", "macos"],
+)
+def test_other_systems(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    language: str,
+    compiler: list[str],
+    linker: list[str],
+    check: Callable[..., tuple[object, ...]],
+) -> None:
+    """Cross compilers and linkers make libraries that nothing here can load, but read."""
+    program = linker[0] if shutil.which(linker[0]) else f"{linker[0]}-14"
+    if language == "cpp" and compiler[0].endswith("gcc"):
+        compiler = [compiler[0].replace("gcc", "g++")]
+    if shutil.which(compiler[0]) is None or shutil.which(program) is None:
+        pytest.skip(f"needs {compiler[0]} and {linker[0]}")
+    source, object_file = tmp_path / f"port.{language}", tmp_path / "port.o"
+    source.write_text(PORTABLE)
+    flags = [INCLUDE, *STRICT, "-O2", "-ffunction-sections", "-fdata-sections"]
+    subprocess.run([*compiler, *flags, "-c", "-o", object_file, source], check=True)
+    output = tmp_path / "port.bin"
+    last = [f"{linker[-1]}{output}"] if linker[-1].endswith(":") else [linker[-1], str(output)]
+    subprocess.run([program, *linker[1:-1], *last, str(object_file)], check=True)
+    monkeypatch.setattr("jumptable.loading.elf.MACHINE", "x86-64")
+    content = output.read_bytes()
+    with output.open("rb") as stream:
+        notes = check(Reader(stream.fileno(), str(output), len(content), output))[4]
+    assert b"jumptable_entry_apply" in content
+    file = examine(elf.__file__)
+    file.notes = notes  # type: ignore[assignment]
+    declared = embedded.read(file, output)
+    assert declared is not None
+    assert (declared.name, declared.version) == ("port", "1")
+    assert declared.exports["apply"].text == "int(int)"
 
 
 # Looking up.
