@@ -1,0 +1,581 @@
+"""plugin.bind(Interface): native libraries, and Python modules, objects, classes and factories."""
+
+from __future__ import annotations
+
+import abc
+import enum
+import inspect
+import math
+import pickle
+import subprocess
+import sys
+import textwrap
+import threading
+import types
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Annotated, Any, Protocol, runtime_checkable
+
+import pytest
+
+import jumptable as jt
+from tests.conftest import Compile, Run
+
+FILTER = """
+#include <stddef.h>
+#include <stdint.h>
+#include <stdbool.h>
+double apply(double x) { return 2 * x; }
+double scale(double x, double by) { return x * by; }
+int64_t next(int64_t x) { return x + 1; }
+uint32_t mix(uint32_t a, const char *s, int8_t c) { return a + (s ? (uint32_t)s[0] : 0) + c; }
+double long_one(double a, double b, double c, double d, double e, double f, double g, double h,
+                double i, double j) { return a + b + c + d + e + f + g + h + i + j; }
+bool ready(void) { return true; }
+double total(const double *x, size_t n) { double t = 0; while (n) t += x[--n]; return t; }
+void name(void) {}
+void flush(void) {}
+int32_t version = 3;
+"""
+
+
+@runtime_checkable
+class Filter(Protocol):
+    def apply(self, x: float, /) -> float: ...
+    def flush(self) -> None: ...
+
+
+class Defaults(Protocol):
+    def scale(self, x: float, by: float = 2.5) -> float: ...
+    def next(self, x: int = 41) -> int: ...
+    def mix(
+        self, a: Annotated[int, "uint32_t"], s: str = "A", c: Annotated[int, "int8_t"] = -1
+    ) -> Annotated[int, "uint32_t"]: ...
+    def name(self) -> None: ...
+
+
+@pytest.fixture(scope="module")
+def native(compile_plugin: Compile) -> jt.Plugin:
+    return jt.open(compile_plugin("filter", FILTER))
+
+
+@pytest.fixture
+def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], str]]:
+    """Write a module; gives its name."""
+    monkeypatch.syspath_prepend(tmp_path)
+    before = set(sys.modules)
+
+    def write_module(text: str) -> str:
+        name = f"bound_{tmp_path.name.replace('-', '_')}"
+        (tmp_path / f"{name}.py").write_text(textwrap.dedent(text))
+        return name
+
+    yield write_module
+    for name in set(sys.modules) - before:
+        del sys.modules[name]
+
+
+def problems(bind: Callable[[], object]) -> tuple[str, ...]:
+    with pytest.raises(jt.InterfaceError) as caught:
+        bind()
+    assert str(caught.value).splitlines()[1:] == [f"  {one}" for one in caught.value.problems]
+    return caught.value.problems
+
+
+# ---- native -------------------------------------------------------------------------------
+
+
+def test_native_methods_are_the_functions_of_lookup(native: jt.Plugin) -> None:
+    f: Filter = native.bind(Filter)
+    assert f.apply(1.5) == 3.0
+    assert f.flush() is None  # type: ignore[func-returns-value]
+    assert f.apply is native.lookup("apply", "double(double)")
+    assert isinstance(f.apply, types.BuiltinFunctionType)
+    assert isinstance(f, Filter)
+
+
+def test_abcs_plain_classes_and_mappings(native: jt.Plugin) -> None:
+    class Abstract(abc.ABC):
+        @abc.abstractmethod
+        def apply(self, x: float) -> float: ...
+
+    class Plain(Abstract):
+        def apply(self, x: float) -> float:
+            return x
+
+        def ready(self) -> bool:
+            return False
+
+        def total(self, x: Annotated[Any, "const double *"], n: Annotated[int, "size_t"]) -> float:
+            return 0.0
+
+    assert native.bind(Abstract).apply(2.0) == 4.0
+    plain: Plain = native.bind(Plain)
+    assert plain.ready() is True
+    assert plain.total(memoryview(b"\0" * 16).cast("d"), 2) == 0.0
+    assert native.bind({"apply": "double(double) nogil"}).apply(1.0) == 2.0
+
+
+def test_every_native_problem_is_listed(native: jt.Plugin) -> None:
+    class Wanted(Protocol):
+        rate: float
+
+        def aply(self, x: float) -> float: ...
+        def version(self) -> int: ...
+        def apply(self, x: Unknown) -> float: ...  # type: ignore[name-defined]  # noqa: F821
+        def flush(self): ...  # type: ignore[no-untyped-def]
+        def nothing(self): ...  # type: ignore[no-untyped-def]
+        def scale(self, x: float, by: float = "2") -> float: ...  # type: ignore[assignment]
+        def next(self, x: int = ...) -> int: ...
+        def mix(self, *values: int) -> None: ...
+        async def ready(self) -> bool: ...
+        @property
+        def name(self) -> str: ...
+
+    found = problems(lambda: native.bind(Wanted))
+    expected = [
+        "aply: expected double aply(double), found no symbol of that name; did you mean 'apply'?",
+        "version: expected int64_t version(void), but 'version' of libfilter.so is a variable",
+        "apply: expected a function of C, but parameter 'x' has the annotation 'Unknown'",
+        "flush: expected a C signature, but it has no annotation for its result",
+        "nothing: expected nothing(), found no symbol of that name",
+        "scale: expected defaults that fit double scale(double, double), but scale() argument 2:"
+        " expected float for 'double', got str",
+        "next: expected defaults that fit int64_t next(int64_t), but next() argument 1: the default"
+        " is '...', which is no value",
+        "mix: expected a function of C, but it takes *args",
+        "ready: expected a function of C, but it is an async def",
+        "name: expected a function of C, but it is a property",
+        "rate: expected a function of C, but it is an annotated attribute",
+    ]
+    assert len(found) == len(expected)
+    for problem, start in zip(found, expected, strict=True):
+        assert problem.startswith(start)
+
+
+def test_a_native_plugin_has_no_factory(native: jt.Plugin) -> None:
+    with pytest.raises(TypeError, match="is a native library.*no factory 'New'"):
+        native.bind(Filter, factory="New")
+
+
+def test_defaults(native: jt.Plugin) -> None:
+    f = native.bind(Defaults)
+    assert (f.scale(2.0), f.scale(2.0, 3.0)) == (5.0, 6.0)
+    assert (f.next(), f.next(1)) == (42, 2)
+    assert (f.mix(1), f.mix(1, "B"), f.mix(1, "B", 3)) == (65, 66, 70)
+    assert f.scale is native.bind(Defaults).scale
+    assert f.scale is not native.lookup("scale", "double(double, double)")
+    assert f.name is native.lookup("name", "void()")
+
+
+@pytest.mark.parametrize("arguments", [(), (1.0, 2.0, 3.0)])
+def test_defaults_and_the_wrong_number_of_arguments(native: jt.Plugin, arguments: Any) -> None:
+    message = rf"scale\(\) takes 1 to 2 arguments, got {len(arguments)}; .*double scale\(double, "
+    with pytest.raises(TypeError, match=message):
+        native.bind(Defaults).scale(*arguments)
+    with pytest.raises(TypeError, match=r"next\(\) takes 0 to 1 arguments, got 2"):
+        native.bind(Defaults).next(1, 2)  # type: ignore[call-arg]
+
+
+def test_given_arguments_are_checked_before_defaults(native: jt.Plugin) -> None:
+    with pytest.raises(TypeError, match="argument 1: expected float for 'double', got str"):
+        native.bind(Defaults).scale("x")  # type: ignore[arg-type]
+
+
+def test_defaults_of_calls_beyond_registers(native: jt.Plugin) -> None:
+    method = "def long_one(self, a: float, b: float, c: float, d: float, e: float, "
+    method += "f: float = 1, g: float = 2, h: float = 3, i: float = 4, j: float = 5) -> float: ..."
+    names: dict[str, Any] = {}
+    exec(f"class Long:\n    {method}", names)
+    f = native.bind(names["Long"])
+    assert f.long_one(0, 0, 0, 0, 0) == 15
+    assert f.long_one(0, 0, 0, 0, 0, 0, 0, 0, 0, 0) == 0
+
+
+def test_defaults_are_shown(native: jt.Plugin) -> None:
+    f = native.bind(Defaults)
+    assert str(inspect.signature(f.mix)) == "(arg1, arg2='A', arg3=-1, /)"
+    assert f.mix.__doc__ == "uint32_t mix(uint32_t, const char *, int8_t)"
+    for value in (math.inf, -math.inf, math.nan, -0.0, 1e300):
+        odd = type("Odd", (), {"scale": lambda self, x, by=value: None})
+        odd.scale.__annotations__.update(x=float, by=float)
+        odd.scale.__annotations__["return"] = float
+        found = native.bind(odd).scale
+        shown = inspect.signature(found).parameters["arg2"].default
+        assert repr(shown) == repr(value)
+        assert repr(found(1.0)) == repr(value)
+
+
+def test_text_defaults_of_any_kind_are_shown_and_used(native: jt.Plugin) -> None:
+    for text in ("\n--\n\n", "')", "\N{SNOWMAN}", "%s", "\\", ""):
+        odd = type("Odd", (), {"mix": lambda self, a, s=text, c=0: None})
+        kinds = {"a": "uint32_t", "s": "const char *", "c": "int8_t", "return": "uint32_t"}
+        odd.mix.__annotations__.update({k: Annotated[int, kind] for k, kind in kinds.items()})
+        found = native.bind(odd).mix
+        assert inspect.signature(found).parameters["arg2"].default == text
+        assert found(0) == found(0, text)
+        with pytest.raises(TypeError, match=r"declared as: uint32_t mix\(uint32_t, "):
+            found()
+
+
+class Level(enum.IntEnum):
+    HIGH = 7
+
+
+class Word(str):
+    pass
+
+
+def bind_default(native: jt.Plugin, name: str, value: object) -> Any:
+    """The method of Defaults of this name, whose last parameter has this default."""
+    original = getattr(Defaults, name)
+    method = types.FunctionType(
+        original.__code__, original.__globals__, name, (value,) * (1 + (name == "mix"))
+    )
+    method.__annotations__ = original.__annotations__
+    return getattr(native.bind(type("Odd", (), {name: method})), name)
+
+
+def test_defaults_are_kept_as_plain_values(native: jt.Plugin) -> None:
+    found = bind_default(native, "next", Level.HIGH)
+    assert found() == 8
+    assert type(inspect.signature(found).parameters["arg1"].default) is int
+    assert bind_default(native, "next", True)() == 2
+    assert bind_default(native, "scale", 2)(3.0) == 6.0
+    assert bind_default(native, "next", 1) is not bind_default(native, "next", True)
+    assert bind_default(native, "scale", 0.0) is not bind_default(native, "scale", -0.0)
+
+    class Text(Protocol):
+        def mix(
+            self, a: Annotated[int, "uint32_t"], s: str = Word("B"), c: Annotated[int, "int8_t"] = 0
+        ) -> Annotated[int, "uint32_t"]: ...
+
+    text = native.bind(Text).mix
+    assert text(0) == 66
+    assert type(inspect.signature(text).parameters["arg2"].default) is str
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("next", 2**63, "argument 1: .* is out of range for 'int64_t'"),
+        ("next", 10**5000, "a huge int is out of range"),
+        ("next", 1.5, "expected int for 'int64_t', got float"),
+        ("next", None, "expected int for 'int64_t', got NoneType"),
+        ("next", [], "the default is of type list"),
+        ("scale", "x", "expected float for 'double', got str"),
+        ("scale", None, "expected float for 'double', got NoneType"),
+        ("mix", "nul\0inside", "NUL at byte 3"),
+        ("mix", "\ud800", "surrogates not allowed"),
+    ],
+)
+def test_defaults_that_c_refuses(native: jt.Plugin, name: str, value: object, message: str) -> None:
+    with pytest.raises(jt.InterfaceError, match=message) as caught:
+        bind_default(native, name, value)
+    (problem,) = caught.value.problems
+    assert problem.startswith(f"{name}: expected defaults that fit ")
+
+
+def test_none_is_a_default_for_pointers(native: jt.Plugin) -> None:
+    class Nothing(Protocol):
+        def mix(
+            self,
+            a: Annotated[int, "uint32_t"],
+            s: Annotated[str | None, "const char *"] = None,
+            c: Annotated[int, "int8_t"] = 0,
+        ) -> Annotated[int, "uint32_t"]: ...
+
+    assert native.bind(Nothing).mix(5) == 5
+
+
+@pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
+def test_functions_with_defaults_pickle(native: jt.Plugin, protocol: int) -> None:
+    f = native.bind(Defaults)
+    for function in (f.scale, f.mix, f.next):
+        assert pickle.loads(pickle.dumps(function, protocol)) is function
+        symbol = function.__self__  # type: ignore[attr-defined]
+        assert pickle.loads(pickle.dumps(symbol, protocol)) is symbol
+
+
+def test_a_default_of_a_function_named_like_an_attribute_of_symbols(
+    compile_plugin: Compile, run_python: Run
+) -> None:
+    library = compile_plugin("signature", "double signature(double x) { return x; }")
+
+    class Named(Protocol):
+        def signature(self, x: float = 4.0) -> float: ...
+
+    found = jt.open(library).bind(Named).signature
+    assert pickle.loads(pickle.dumps(found)) is found
+    pickled = pickle.dumps(found)
+    done = run_python(f"import pickle; print(pickle.loads({pickled!r})())")
+    assert done.stdout == "4.0\n"
+
+
+def test_functions_with_defaults_die_with_what_they_hold(
+    run_python: Run, native: jt.Plugin
+) -> None:
+    """Refused defaults leave no function, no symbol and no reference behind."""
+    program = """
+        import gc, sys
+        import jumptable as jt
+        plugin = jt.open(sys.argv[1])
+        class Bad:
+            def scale(self, x: float, by: float = object()) -> float: ...
+        def refuse():
+            try:
+                plugin.bind(Bad)
+            except jt.InterfaceError:
+                pass
+        for _ in range(10):
+            refuse()
+        gc.collect()
+        before = sys.getallocatedblocks()
+        for _ in range(500):
+            refuse()
+        gc.collect()
+        assert sys.getallocatedblocks() - before < 100
+    """
+    run_python(textwrap.dedent(program), native.path)
+
+
+def test_threads_that_bind_get_the_same_functions(native: jt.Plugin) -> None:
+    found: list[Any] = []
+    start = threading.Barrier(8)
+
+    class Fresh(Protocol):
+        def scale(self, x: float, by: float = 123.25) -> float: ...
+
+    def bind() -> None:
+        start.wait()
+        found.append(native.bind(Fresh).scale)
+
+    threads = [threading.Thread(target=bind) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 8 and len(set(map(id, found))) == 1
+
+
+# ---- Python -------------------------------------------------------------------------------
+
+PLUGIN = """
+import abc
+
+made = []
+
+def apply(x):
+    return x + 1
+
+def flush():
+    return None
+
+class Filter:
+    def __init__(self):
+        made.append(self)
+    def apply(self, x):
+        return 2 * x
+    def flush(self):
+        return None
+    @classmethod
+    def create(cls):
+        self = cls()
+        self.created = True
+        return self
+
+class Abstract(abc.ABC):
+    @abc.abstractmethod
+    def apply(self, x): ...
+    @abc.abstractmethod
+    def flush(self): ...
+
+class Choosy:
+    def __init__(self, path):
+        raise AssertionError
+
+class Failing:
+    def __init__(self):
+        raise RuntimeError("no device")
+
+def New():
+    return Filter()
+
+def Forgot():
+    Filter()
+
+def Exits():
+    raise SystemExit(3)
+
+def Interrupted():
+    raise KeyboardInterrupt
+
+VALUE = 3
+ready = Filter()
+"""
+
+
+@pytest.fixture
+def module(write: Callable[[str], str]) -> str:
+    return write(PLUGIN)
+
+
+def test_a_module_comes_back_itself(module: str) -> None:
+    f: Filter = jt.open(module).bind(Filter)
+    assert f is sys.modules[module]  # type: ignore[comparison-overlap]
+    assert f.apply(1.0) == 2.0
+
+
+def test_an_object_comes_back_itself(module: str) -> None:
+    assert jt.open(f"{module}:ready").bind(Filter) is sys.modules[module].ready
+
+
+def test_a_class_is_instantiated_by_each_bind(module: str) -> None:
+    plugin = jt.open(f"{module}:Filter")
+    first, second = plugin.bind(Filter), plugin.bind(Filter)
+    assert type(first) is type(second) is sys.modules[module].Filter
+    assert first is not second
+    assert sys.modules[module].made[-2:] == [first, second]
+
+
+def test_factories(module: str) -> None:
+    plugin = jt.open(module)
+    assert type(plugin.bind(Filter, factory="New")) is sys.modules[module].Filter
+    assert type(plugin.bind(Filter, factory="Filter")) is sys.modules[module].Filter
+    assert plugin.bind(Filter, factory="Filter.create").created  # type: ignore[attr-defined]
+    assert jt.open(f"{module}:Filter").bind(Filter, "create").created  # type: ignore[attr-defined]
+
+
+def test_wrong_factories(module: str) -> None:
+    plugin = jt.open(module)
+    with pytest.raises(jt.SymbolNotFoundError, match="no attribute 'Neww'; did you mean 'New'"):
+        plugin.bind(Filter, factory="Neww")
+    with pytest.raises(TypeError, match="a factory is the name of an attribute.*not function"):
+        plugin.bind(Filter, factory=lambda: 0)  # type: ignore[call-overload]
+    (problem,) = problems(lambda: plugin.bind(Filter, factory="VALUE"))
+    assert "found a int, which cannot be called" in problem
+    (problem,) = problems(lambda: plugin.bind(Filter, factory="Forgot"))
+    assert problem == "Forgot: expected an object, found None; does it lack a 'return'?"
+
+
+def test_what_a_factory_raises_is_the_cause(module: str) -> None:
+    plugin = jt.open(module)
+    with pytest.raises(jt.PluginInitError, match="raised RuntimeError: no device") as caught:
+        jt.open(f"{module}:Failing").bind(Filter)
+    assert isinstance(caught.value.__cause__, RuntimeError)
+    assert caught.value.target == f"{module}:Failing"
+    with pytest.raises(jt.PluginInitError, match="exited: 3"):
+        plugin.bind(Filter, factory="Exits")
+    with pytest.raises(jt.PluginInitError, match="without arguments: name a factory"):
+        jt.open(f"{module}:Choosy").bind(Filter)
+    with pytest.raises(KeyboardInterrupt):
+        plugin.bind(Filter, factory="Interrupted")
+
+
+def test_an_abstract_class_lacks_methods(module: str) -> None:
+    found = problems(lambda: jt.open(f"{module}:Abstract").bind(Filter))
+    assert [one.partition(":")[0] for one in found] == ["apply", "flush"]
+
+
+def test_a_python_plugin_that_does_not_fit(module: str) -> None:
+    class Wanted(Protocol):
+        def appli(self, x: float) -> float: ...
+        def flush(self, hard: bool) -> None: ...
+        def made(self) -> None: ...
+
+    with pytest.raises(jt.InterfaceError) as caught:
+        jt.open(module).bind(Wanted)
+    assert str(caught.value).splitlines() == [
+        f"{module} does not fit the interface Wanted:",
+        "  appli: expected appli(x), found nothing of that name; did you mean 'apply'?",
+        "  flush: expected flush(hard), found flush(): it takes 0 positional arguments, not 1",
+        "  made: expected made(), found a list, which cannot be called",
+    ]
+
+
+def test_extension_modules_are_python_plugins() -> None:
+    class Math(Protocol):
+        def sqrt(self, x: float, /) -> float: ...
+        def hypot(self, x: float, y: float, /) -> float: ...
+
+    assert jt.open("math").bind(Math) is math  # type: ignore[comparison-overlap]
+
+
+# ---- both ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("interface", [3, None, "apply", Filter.apply])
+def test_what_is_no_interface(native: jt.Plugin, interface: Any) -> None:
+    with pytest.raises(TypeError, match="an interface is a class"):
+        native.bind(interface)
+
+
+def test_binds_are_audited_before_anything_is_resolved(run_python: Run, native: jt.Plugin) -> None:
+    program = """
+        import sys
+        import jumptable as jt
+        seen = []
+        sys.addaudithook(lambda event, args: event.startswith("jumptable.") and seen.append((event, args)))
+        class Filter:
+            def apply(self, x: float) -> float: ...
+        plugin = jt.open(sys.argv[1])
+        seen.clear()
+        plugin.bind(Filter)
+        assert [event for event, _ in seen] == ["jumptable.bind", "jumptable.lookup"], seen
+        target, name = seen[0][1]
+        assert name == "Filter" and target == seen[1][1][0]
+        def refuse(event, args):
+            if event == "jumptable.bind":
+                raise PermissionError(args[0])
+        sys.addaudithook(refuse)
+        try:
+            jt.open("math").bind(Filter)
+        except PermissionError as error:
+            assert str(error) == "math"
+        else:
+            raise AssertionError
+    """
+    run_python(textwrap.dedent(program), native.path)
+
+
+TYPED = """
+import abc
+from typing import Protocol
+import jumptable as jt
+
+class ByProtocol(Protocol):
+    def apply(self, x: float) -> float: ...
+class ByABC(abc.ABC):
+    @abc.abstractmethod
+    def apply(self, x: float) -> float: ...
+class ByClass:
+    def apply(self, x: float) -> float:
+        return x
+
+plugin = jt.open("x")
+a: ByProtocol = plugin.bind(ByProtocol)
+b: ByABC = plugin.bind(ByABC, factory="New")
+c: ByClass = plugin.bind(ByClass)
+x: float = plugin.bind(ByProtocol).apply(1.0) + plugin.bind(ByABC).apply(1.0)
+"""
+WRONG = """
+plugin.bind(ByProtocol).aply(1.0)
+plugin.bind(ByABC).apply("text")
+plugin.bind(3)
+"""
+
+
+def test_type_checkers_know_what_a_bind_gives(tmp_path: Path) -> None:
+    pytest.importorskip("mypy")
+    for name, text, lines in (("right", TYPED, 0), ("wrong", TYPED + WRONG, 3)):
+        file = tmp_path / f"{name}.py"
+        file.write_text(text)
+        command = [sys.executable, "-m", "mypy", "--strict", "--no-error-summary", str(file)]
+        done = subprocess.run(
+            [*command, "--cache-dir", str(tmp_path)],
+            capture_output=True,
+            text=True,
+            cwd=Path(jt.__file__).parent.parent,
+        )
+        errors = [line for line in done.stdout.splitlines() if ": error:" in line]
+        assert len(errors) == lines, done.stdout + done.stderr
