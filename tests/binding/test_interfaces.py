@@ -237,13 +237,15 @@ Money = typing.NewType("Money", float)
 class Shadowing:
     Word = Annotated[int, "uint16_t"]
 
-    def use(self, x: Word, y: Handle, z: Money) -> Annotated[None, "void"]: ...
+    def use(self, x: Word, y: Handle, z: Money) -> Annotated[None, "void"]:
+        pass
+
     def float(self, x: float) -> float:
         return x
 
 
 def test_exact_types() -> None:
-    def exact(
+    def exact(  # type: ignore[empty-body]
         self: Any,
         a: Annotated[int, "uint32_t"],
         b: Annotated[memoryview, 0, "double*", "its length is c"],
@@ -563,8 +565,8 @@ def test_mappings_of_callables() -> None:
     assert found == [apply, print]
     some = interface.members[:1]
     assert fit_callables(interface, some, {"apply": apply}, "it") == [apply]
+    wrong: dict[str, Any] = {"aply": apply, "apply": 3}
     with pytest.raises(jt.InterfaceError) as caught:
-        wrong: dict[str, Any] = {"aply": apply, "apply": 3}
         fit_callables(interface, interface.members, wrong, "it")
     assert caught.value.problems == (
         "apply: expected apply(x), found a int, which cannot be called",

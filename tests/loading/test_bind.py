@@ -197,7 +197,7 @@ def test_defaults_are_shown(native: jt.Plugin) -> None:
     assert str(inspect.signature(f.mix)) == "(arg1, arg2='A', arg3=-1, /)"
     assert f.mix.__doc__ == "uint32_t mix(uint32_t, const char *, int8_t)"
     for value in (math.inf, -math.inf, math.nan, -0.0, 1e300):
-        odd = type("Odd", (), {"scale": lambda self, x, by=value: None})
+        odd: Any = type("Odd", (), {"scale": lambda self, x, by=value: None})
         odd.scale.__annotations__.update(x=float, by=float)
         odd.scale.__annotations__["return"] = float
         found = native.bind(odd).scale
@@ -208,7 +208,7 @@ def test_defaults_are_shown(native: jt.Plugin) -> None:
 
 def test_text_defaults_of_any_kind_are_shown_and_used(native: jt.Plugin) -> None:
     for text in ("\n--\n\n", "')", "\N{SNOWMAN}", "%s", "\\", ""):
-        odd = type("Odd", (), {"mix": lambda self, a, s=text, c=0: None})
+        odd: Any = type("Odd", (), {"mix": lambda self, a, s=text, c=0: None})
         kinds = {"a": "uint32_t", "s": "const char *", "c": "int8_t", "return": "uint32_t"}
         odd.mix.__annotations__.update({k: Annotated[int, kind] for k, kind in kinds.items()})
         found = native.bind(odd).mix
@@ -259,7 +259,7 @@ def test_defaults_are_kept_as_plain_values(native: jt.Plugin) -> None:
     ("name", "value", "message"),
     [
         ("next", 2**63, "argument 1: .* is out of range for 'int64_t'"),
-        ("next", 10**5000, "a huge int is out of range"),
+        pytest.param("next", 10**5000, "a huge int is out of range", id="huge"),
         ("next", 1.5, "expected int for 'int64_t', got float"),
         ("next", None, "expected int for 'int64_t', got NoneType"),
         ("next", [], "the default is of type list"),
@@ -293,7 +293,7 @@ def test_functions_with_defaults_pickle(native: jt.Plugin, protocol: int) -> Non
     f = native.bind(Defaults)
     for function in (f.scale, f.mix, f.next):
         assert pickle.loads(pickle.dumps(function, protocol)) is function
-        symbol = function.__self__  # type: ignore[attr-defined]
+        symbol = function.__self__
         assert pickle.loads(pickle.dumps(symbol, protocol)) is symbol
 
 
@@ -422,7 +422,7 @@ def module(write: Callable[[str], str]) -> str:
 
 def test_a_module_comes_back_itself(module: str) -> None:
     f: Filter = jt.open(module).bind(Filter)
-    assert f is sys.modules[module]  # type: ignore[comparison-overlap]
+    assert f is sys.modules[module]
     assert f.apply(1.0) == 2.0
 
 
@@ -498,7 +498,7 @@ def test_extension_modules_are_python_plugins() -> None:
         def sqrt(self, x: float, /) -> float: ...
         def hypot(self, x: float, y: float, /) -> float: ...
 
-    assert jt.open("math").bind(Math) is math  # type: ignore[comparison-overlap]
+    assert jt.open("math").bind(Math) is math
 
 
 # ---- both ---------------------------------------------------------------------------------
@@ -515,7 +515,10 @@ def test_binds_are_audited_before_anything_is_resolved(run_python: Run, native: 
         import sys
         import jumptable as jt
         seen = []
-        sys.addaudithook(lambda event, args: event.startswith("jumptable.") and seen.append((event, args)))
+        def record(event, args):
+            if event.startswith("jumptable."):
+                seen.append((event, args))
+        sys.addaudithook(record)
         class Filter:
             def apply(self, x: float) -> float: ...
         plugin = jt.open(sys.argv[1])
