@@ -398,8 +398,11 @@ WAYS: list[tuple[Any, Any, str]] = [
     (lambda self: 0, lambda *values: 0, ""),
     (lambda self, x: 0, staticmethod(lambda x: 0), ""),
     (lambda self, x: 0, functools.partialmethod(lambda self, y, x: 0, 1), ""),
-    (lambda self, x: 0, functools.partial(lambda y, x: 0, 1), ""),
-    (lambda self, x: 0, functools.partial(lambda y, x, z: 0, 1), "it also requires 'z'"),
+    (lambda self, x: 0, staticmethod(functools.partial(lambda y, x: 0, 1)), ""),
+    (
+        *(lambda self, x: 0, staticmethod(functools.partial(lambda y, x, z: 0, 1))),
+        "it also requires 'z'",
+    ),
     (lambda self, x: 0, functools.lru_cache(lambda self, x, y: 0), "it also requires 'y'"),
     (lambda self, x: 0, max, ""),  # nothing says how it may be called
     (lambda self, x: 0, type("C", (), {"__init__": lambda self, x: None}), ""),
@@ -569,7 +572,7 @@ def test_mappings_of_callables() -> None:
     with pytest.raises(jt.InterfaceError) as caught:
         fit_callables(interface, interface.members, wrong, "it")
     assert caught.value.problems == (
-        "apply: expected apply(x), found a int, which cannot be called",
+        "apply: expected apply(x), found an object of type int, which cannot be called",
         "flush: expected flush(), found nothing of that name",
         "aply: found, but it is not one of those to bind; did you mean 'apply'?",
     )

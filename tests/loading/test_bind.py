@@ -390,6 +390,10 @@ class Abstract(abc.ABC):
     @abc.abstractmethod
     def flush(self): ...
 
+class Dispatching(Abstract):
+    def __new__(cls):
+        return object.__new__(Filter)
+
 class Choosy:
     def __init__(self, path):
         raise AssertionError
@@ -453,7 +457,7 @@ def test_wrong_factories(module: str) -> None:
     with pytest.raises(TypeError, match="a factory is the name of an attribute.*not function"):
         plugin.bind(Filter, factory=lambda: 0)  # type: ignore[call-overload]
     (problem,) = problems(lambda: plugin.bind(Filter, factory="VALUE"))
-    assert "found a int, which cannot be called" in problem
+    assert problem == "factory: expected a callable, found an object of type int"
     (problem,) = problems(lambda: plugin.bind(Filter, factory="Forgot"))
     assert problem == "Forgot: expected an object, found None; does it lack a 'return'?"
 
@@ -475,6 +479,8 @@ def test_what_a_factory_raises_is_the_cause(module: str) -> None:
 def test_an_abstract_class_lacks_methods(module: str) -> None:
     found = problems(lambda: jt.open(f"{module}:Abstract").bind(Filter))
     assert [one.partition(":")[0] for one in found] == ["apply", "flush"]
+    made = jt.open(f"{module}:Dispatching").bind(Filter)
+    assert type(made) is sys.modules[module].Filter
 
 
 def test_a_python_plugin_that_does_not_fit(module: str) -> None:
@@ -489,7 +495,7 @@ def test_a_python_plugin_that_does_not_fit(module: str) -> None:
         f"{module} does not fit the interface Wanted:",
         "  appli: expected appli(x), found nothing of that name; did you mean 'apply'?",
         "  flush: expected flush(hard), found flush(): it takes 0 positional arguments, not 1",
-        "  made: expected made(), found a list, which cannot be called",
+        "  made: expected made(), found an object of type list, which cannot be called",
     ]
 
 
