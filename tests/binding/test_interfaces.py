@@ -7,6 +7,7 @@ import functools
 import importlib
 import pickle
 import sys
+import textwrap
 import types
 import typing
 from collections.abc import Awaitable, Callable, Iterator
@@ -95,6 +96,11 @@ def test_annotations_alone_ask_for_attributes_in_protocols_only() -> None:
 
         def apply(self) -> None: ...
 
+    class Without(WithAttribute, Protocol):
+        title = None  # type: ignore[assignment, misc]
+
+        def apply(self) -> None: ...
+
     class Plain:
         rate: float
         title: str = ""
@@ -105,6 +111,7 @@ def test_annotations_alone_ask_for_attributes_in_protocols_only() -> None:
     assert member(WithAttribute, "rate").is_attribute
     assert member(WithAttribute, "title").is_attribute
     assert [one.name for one in interface_of(WithAttribute).methods] == ["apply"]
+    assert names(Without) == ["apply", "rate", "callback"]
     assert names(Plain) == ["apply"]
 
 
@@ -232,6 +239,7 @@ def test_standard_annotations() -> None:
 
 Handle = Annotated[int, "void *"]
 Money = typing.NewType("Money", float)
+Word = Annotated[int, "uint64_t"]
 
 
 class Shadowing:
@@ -385,6 +393,7 @@ WAYS: list[tuple[Any, Any, str]] = [
     (lambda self, **values: 0, lambda self, **values: 0, ""),
     (lambda self, *, k: 0, lambda self, *, k: 0, ""),
     (lambda self, *, k: 0, lambda self, k: 0, ""),
+    (lambda self, *, k: 0, lambda self, /, k: 0, ""),
     (lambda self, *, k: 0, lambda self, **values: 0, ""),
     (lambda self, *, k: 0, lambda self, k, /: 0, "it also requires 'k'"),
     (lambda self, *, k: 0, lambda self: 0, "it does not take the keyword 'k'"),
@@ -601,6 +610,9 @@ class Checked(Protocol):
 
 class Wider(Filter):
     pass
+
+class Concrete(Checked):
+    pass
 """
 
 
@@ -644,6 +656,7 @@ def test_where_isinstance_does_not_fail_nothing_is_wrong(package: str) -> None:
     outer = importlib.import_module(f"api_{package}")
     for name in ("Structural", "Checked"):
         fits(getattr(inner, name), inherits(getattr(outer, name)))
+    fits(inner.Concrete, inherits(outer.Checked))
     impl = inherits(outer.Filter)
     inner.Filter.register(type(impl))
     fits(inner.Filter, impl)
@@ -678,11 +691,29 @@ def test_a_vendored_copy(package: str, tmp_path: Path) -> None:
 def test_a_plugins_own_class_may_be_named_like_the_interface(package: str, tmp_path: Path) -> None:
     api = importlib.import_module(f"api_{package}")
     own = f"own_{package}"
-    text = "class Plain:\n    def apply(self, x): return 2 * x\nclass Fast(Plain): pass\n"
-    (tmp_path / package / f"{own}.py").write_text(text)
+    text = """
+        class Plain:
+            def apply(self, x): return 2 * x
+
+        class Fast(Plain):
+            pass
+
+        def larger():
+            class Plain:
+                def apply(self, x): raise NotImplementedError
+                def more(self): pass
+            return Plain
+
+        class Same:
+            def apply(self, x): raise NotImplementedError
+
+        Larger, Same.__qualname__ = larger(), "Plain"
+        Larger.__qualname__ = "Plain"
+    """
+    (tmp_path / package / f"{own}.py").write_text(textwrap.dedent(text))
     plugin = importlib.import_module(own)
-    fits(api.Plain, plugin.Plain())
-    fits(api.Plain, plugin.Fast())
+    for impl in (plugin.Plain(), plugin.Fast(), plugin.Same(), inherits(plugin.Larger)):
+        fits(api.Plain, impl)
 
 
 def test_a_class_that_a_function_makes_twice() -> None:
