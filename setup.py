@@ -46,7 +46,11 @@ extensions = [
         ".".join(source.relative_to(SOURCES).with_suffix("").parts),
         [str(source)],
         include_dirs=[str(source.parent), str(GENERATED)],
-        depends=[str(header) for header in [*source.parent.glob("*.h"), *GENERATED.glob("*.h")]],
+        depends=[
+            str(header)
+            for folder in (source.parent, GENERATED, SOURCES / "jumptable/include/jumptable")
+            for header in folder.glob("*.h")
+        ],
         extra_compile_args=compile_args,
         extra_link_args=link_args,
     )

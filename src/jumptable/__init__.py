@@ -12,8 +12,11 @@ hold. What cannot be opened or looked up is a `PluginError`; an argument that a 
 a TypeError, OverflowError or ValueError. Each says what was found and what was expected.
 """
 
+from .binding.headers import get_include
 from .binding.pointers import from_pointer
 from .binding.symbol import Symbol
+from .binding.table import Table
+from .binding.table import host_api as _host_api
 from .binding.variable import Variable
 from .errors import (
     InterfaceError,
@@ -54,8 +57,10 @@ __all__ = [
     "SymbolError",
     "SymbolKindError",
     "SymbolNotFoundError",
+    "Table",
     "UnboundSlotError",
     "Variable",
     "from_pointer",
+    "get_include",
     "open",
 ]

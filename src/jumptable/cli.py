@@ -23,6 +23,7 @@ examples:
   python -m jumptable bench                     the cost ladder on this machine
   python -m jumptable bench --quick             the same in under three seconds
   python -m jumptable bench --json ladder.json  for a script to read; '-' is standard output
+  cc -I"$(python -m jumptable include)" ...     compile what includes jumptable's headers
 """
 
 
@@ -36,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if sys.stdout is None:
         return _cannot_write("standard output", "it is closed")
     try:
-        status = _bench(options)
+        status = _include() if options.command == "include" else _bench(options)
         sys.stdout.flush()
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -52,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="jumptable",
-        description="Measure what calls across a plugin boundary cost.",
+        description="Measure what calls across a plugin boundary cost, and find the C headers.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -69,7 +70,19 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument(
         "--json", metavar="FILE", help="write the results as JSON; '-' is standard output"
     )
+    commands.add_parser(
+        "include",
+        help="the folder with the C headers",
+        description="Print the folder to compile with, -I, for jumptable/plugin.h and host.h.",
+    )
     return parser
+
+
+def _include() -> int:
+    from .binding.headers import get_include
+
+    print(get_include())
+    return 0
 
 
 def _bench(options: argparse.Namespace) -> int:

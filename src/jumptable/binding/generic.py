@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["prototype"]
+__all__ = ["plain_type", "prototype"]
 
 INTEGERS: dict[tuple[str, int], type[Any]] = {
     ("signed", 1): ctypes.c_int8,
@@ -34,13 +34,14 @@ def prototype(signature: Signature) -> type[Any]:
 
     Without ``nogil`` the GIL is held and Python exceptions set by the callee are raised.
     """
-    params = [_plain(param) for param in signature.params]
+    params = [plain_type(param) for param in signature.params]
     params += [ctypes.c_size_t] * signature.hidden
     make = ctypes.CFUNCTYPE if signature.nogil else ctypes.PYFUNCTYPE
-    return make(_plain(signature.result), *params)
+    return make(plain_type(signature.result), *params)
 
 
-def _plain(ctype: CType) -> Any:
+def plain_type(ctype: CType) -> Any:
+    """The ctypes type of a plain number; addresses are ``c_void_p``, and void is None."""
     if ctype.kind == "void":
         return None
     if ctype.kind == "bool":

@@ -95,6 +95,11 @@ class Signature:
         listed = ", ".join(param.text for param in params)
         self.text = f"{result.text}({listed}){' nogil' if nogil else ''}"
 
+    @property
+    def machine(self) -> tuple[object, ...]:
+        """Equal for signatures that the machine cannot tell apart, with ``nogil`` and without."""
+        return (self.result.machine, *[param.machine for param in self.params])
+
     def declaration(self, name: str) -> str:
         """The signature as C declares it, such as ``double scale(double, int32_t)``."""
         listed = ", ".join([param.text for param in self.params]) or "void"

@@ -3,6 +3,7 @@ from typing import final
 
 from ..loading.plugin import Plugin
 from .plan import Plan
+from .signatures import Signature
 
 EVIDENCE: tuple[str, ...]
 
@@ -35,5 +36,6 @@ def checked_defaults(
 def with_defaults(
     function: BuiltinFunctionType, defaults: tuple[object, ...]
 ) -> BuiltinFunctionType: ...
+def direct_address(function: object, signature: Signature, nogil: bool) -> int: ...
 def is_capsule(candidate: object) -> bool: ...
 def capsule_contents(capsule: object) -> tuple[int, str | None]: ...

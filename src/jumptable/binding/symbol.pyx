@@ -24,16 +24,26 @@ from libc.math cimport isfinite, isnan
 from libc.stdint cimport uint8_t, uintptr_t
 from libc.string cimport memcpy
 
-from .plan cimport Plan, PyMethodDef, jt_native
+from .plan cimport Plan, PyMethodDef, jt_native, jt_plan
 
 cdef extern from "Python.h":
     object PyCFunction_NewEx(PyMethodDef *, PyObject *, PyObject *)
+    bint PyCFunction_CheckExact(object) noexcept
+    PyObject *PyCFunction_GET_SELF(object) noexcept
     void Py_XDECREF(PyObject *) noexcept
     int METH_FASTCALL
 
 cdef extern from "native.h":
     ctypedef struct jt_symbol:
         jt_native native
+
+cdef extern from *:
+    """
+    static PyMethodDef *jt_definition(PyObject *function) {
+        return ((PyCFunctionObject *)function)->m_ml;
+    }
+    """
+    PyMethodDef *jt_definition(object) noexcept
 
 cdef extern from "defaults.h":
     void *jt_filled_method() noexcept
@@ -43,7 +53,7 @@ cdef extern from "immortal.h":
     void jt_make_immortal(PyObject *) noexcept
 
 
-EVIDENCE = ("asserted", "capsule")
+EVIDENCE = ("asserted", "capsule", "embedded", "dwarf")
 
 
 cdef Plan plan_of(const jt_native *native):
@@ -60,8 +70,9 @@ cdef class Symbol:
     """Where a native function comes from; the ``__self__`` of every function that is looked up.
 
     ``name`` is the function's; ``plugin`` is None for `from_pointer`. ``evidence`` says what
-    vouches for the signature: "asserted" (only the caller) or "capsule" (the module that exports
-    the function). Immutable, and safe to use from any thread.
+    vouches for the signature: "embedded" (the library's own declaration), "capsule" (the module
+    that exports the function), "dwarf" (the library's debug information) or "asserted" (only the
+    caller). Immutable, and safe to use from any thread.
     """
 
     # First, and there is no vtable: trampolines find it by jt_symbol's layout.
@@ -99,7 +110,7 @@ cdef class Symbol:
 
     @property
     def evidence(self):
-        """What vouches for the signature: "asserted" or "capsule"."""
+        """What vouches for the signature: "embedded", "capsule", "dwarf" or "asserted"."""
         return EVIDENCE[self.evidence_index]
 
     def __repr__(self):
@@ -206,6 +217,31 @@ def make_function(
     if from_plugin:
         jt_make_immortal(<PyObject *>function)
     return function
+
+
+def direct_address(function, signature, bint nogil):
+    """Where C may call ``function`` as ``signature`` says; 0 where it has to go through Python.
+
+    ``nogil``: the caller does not hold the GIL. A function that may use Python's C API is then
+    called directly only if it was looked up as ``nogil``: who did so says that it can be.
+    """
+    cdef Symbol symbol
+    cdef const jt_plan *plan
+    if not PyCFunction_CheckExact(function):
+        return 0
+    owner = PyCFunction_GET_SELF(function)
+    if owner == NULL or not isinstance(<object>owner, Symbol):
+        return 0
+    symbol = <Symbol><object>owner
+    if jt_definition(function) != &symbol.native.method:
+        return 0  # a method of the Symbol itself
+    plan = symbol.native.plan
+    if plan.count != plan.visible or (nogil and plan.checked and not plan.nogil):
+        return 0
+    own = plan_of(&symbol.native).signature
+    if own.text != signature.text and own.machine != signature.machine:
+        return 0
+    return <uintptr_t>symbol.native.address
 
 
 cdef str nan_module():

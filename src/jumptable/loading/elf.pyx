@@ -74,6 +74,10 @@ cdef enum:
     MAX_TAG = 47
     # Room for 65,536 entries; real sections have a few dozen.
     MAX_DYNAMIC_SIZE = 1 << 20
+    # Room for 100,000 exports; compilers and linkers leave some hundred bytes of notes.
+    MAX_NOTES_SIZE = 1 << 24
+
+cdef bytes NOTES_OWNER = b"jumptable\0"
 
 # May occur more than once; all name strings.
 cdef frozenset STRING_LISTS = frozenset(
@@ -113,7 +117,7 @@ def identify(reader):
 
 
 def check(reader):
-    """``(machine, needed, uses_python, soname)`` of a library that ld.so can open safely.
+    """What `files.LibraryFile` says of a library, from its machine on, if ld.so can open it safely.
 
     Raises PluginFormatError for a truncated or damaged file or one that is no shared library,
     PluginArchError for another machine's. On a 32-bit machine only the headers, segments and
@@ -125,7 +129,7 @@ def check(reader):
         raise reader.foreign(elfimage.describe_machine(*found), MACHINE)
     cdef Image image = Image(reader, found[0], found[1])
     if found[1] == 32:
-        return MACHINE, (), True, None
+        return MACHINE, (), True, None, notes_of(image), has_debug_info(image)
     names, tags = read_dynamic(image)
     check_dynamic(image, tags)
     cdef bytes strings = image.table("string table", tags[DT_STRTAB], tags[DT_STRSZ])
@@ -141,7 +145,24 @@ def check(reader):
     cdef Symbols symbols = Symbols(image, tags, strings, relocations.referenced, versions)
     relocations.check(symbols)
     soname = fsdecode(string_at(strings, tags[DT_SONAME])) if DT_SONAME in tags else None
-    return MACHINE, tuple([fsdecode(name) for name in needed]), symbols.uses_python, soname
+    libraries = tuple([fsdecode(name) for name in needed])
+    uses_python = symbols.uses_python
+    return MACHINE, libraries, uses_python, soname, notes_of(image), has_debug_info(image)
+
+
+cdef bytes notes_of(Image image):
+    """The segments of notes that hold some of jumptable's."""
+    found = []
+    for address, size in image.notes:
+        if size <= MAX_NOTES_SIZE:
+            notes = image.table("notes", address, size)
+            if NOTES_OWNER in notes:
+                found.append(notes.ljust(len(notes) + 3 & ~3, b"\0"))
+    return b"".join(found)
+
+
+cdef bint has_debug_info(Image image):
+    return any(section.name == ".debug_info" and section.size for section in image.sections)
 
 
 cdef bytes string_at(bytes strings, offset):

@@ -18,6 +18,7 @@ class Image:
     reader: Reader
     machine: int
     sections: list[Section]
+    notes: list[tuple[int, int]]
     dynamic_address: int
     dynamic_size: int
     has_tls: bool

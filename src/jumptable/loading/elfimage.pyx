@@ -147,6 +147,7 @@ cdef class Image:
         self.check_segments(segments)
         self.sections = read_sections(reader, section_format, shoff, header[11:])
         self.check_sections()
+        self.notes = []
         self.check_special_segments(segments)
 
     # The addresses: what the rest of the checks asks.
@@ -291,6 +292,8 @@ cdef class Image:
                 unwind, self.unwind_address = True, address
             elif kind in (PT_NOTE, PT_GNU_PROPERTY) and file_size:
                 self.check_backed(segment, "note segment")
+                if kind == PT_NOTE:
+                    self.notes.append((address, file_size))
         if not dynamic:
             raise self.reader.damaged("it has no dynamic segment")
         if not self.has_tls and any(s.flags & SHF_TLS for s in self.sections):

@@ -56,15 +56,20 @@ FILE_KINDS: Final = (
 
 
 class LibraryFile:
-    """What a library file says about itself. Immutable by convention, safe to share."""
+    """What a library file says about itself. Immutable by convention, safe to share.
+
+    ``notes`` are the bytes that `embedded.read` understands, empty if there are none.
+    """
 
     __slots__ = (
+        "debug_info",
         "device",
         "format",
         "inode",
         "machine",
         "mtime_ns",
         "needed",
+        "notes",
         "path",
         "size",
         "soname",
@@ -81,6 +86,8 @@ class LibraryFile:
     needed: tuple[str, ...]
     uses_python: bool
     soname: str | None
+    notes: bytes
+    debug_info: bool
 
     def __init__(
         self,
@@ -91,6 +98,8 @@ class LibraryFile:
         needed: tuple[str, ...],
         uses_python: bool,
         soname: str | None,
+        notes: bytes,
+        debug_info: bool,
     ) -> None:
         self.path = path
         self.device = status.st_dev
@@ -102,6 +111,8 @@ class LibraryFile:
         self.needed = needed
         self.uses_python = uses_python
         self.soname = soname
+        self.notes = notes
+        self.debug_info = debug_info
 
     def __repr__(self) -> str:
         return f"<LibraryFile {self.path!r}: {FORMAT_NAMES[self.format]}, {self.machine}>"

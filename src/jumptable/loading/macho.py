@@ -58,6 +58,9 @@ DYLD_INFO: Final = (0x22, LC_REQ_DYLD | 0x22)
 ZERO_FILL: Final = (0x1, 0xC, 0x12)  # section types without bytes in the file
 N_STAB, N_TYPE, N_UNDF = 0xE0, 0x0E, 0x0
 MAX_SLICES = 64
+# A section's name takes 16 bytes, and its segment's follows: include/jumptable/plugin.h.
+NOTES: Final = b"__jumptable".ljust(16, b"\0") + b"__TEXT"
+MAX_NOTES_SIZE = 1 << 24
 
 
 def identify(reader: Reader) -> str:
@@ -65,8 +68,10 @@ def identify(reader: Reader) -> str:
     return " and ".join([_cpu_name(cpu) for cpu, _, _ in _slices(reader)])
 
 
-def check(reader: Reader) -> tuple[str, tuple[str, ...], bool, str | None]:
-    """``(machine, needed, uses_python, soname)`` of a whole library for this machine.
+def check(reader: Reader) -> tuple[str, tuple[str, ...], bool, str | None, bytes, bool]:
+    """What `files.LibraryFile` says of a whole library for this machine, from its machine on.
+
+    DWARF is not in a library of macOS, but in the object files or the .dSYM next to it.
 
     Raises PluginFormatError for a truncated or damaged file or one that is no library,
     PluginArchError if it has no part for this machine.
@@ -74,8 +79,7 @@ def check(reader: Reader) -> tuple[str, tuple[str, ...], bool, str | None]:
     slices = _slices(reader)
     for cpu, start, size in slices:
         if _cpu_name(cpu) == elf.MACHINE:
-            needed, uses_python, soname = _check_slice(reader, start, size)
-            return elf.MACHINE, needed, uses_python, soname
+            return elf.MACHINE, *_check_slice(reader, start, size), False
     raise reader.foreign(" and ".join([_cpu_name(cpu) for cpu, _, _ in slices]), elf.MACHINE)
 
 
@@ -111,7 +115,10 @@ def _order(magic: bytes) -> str:
     return "<" if magic[3] == 0xFE else ">"
 
 
-def _check_slice(reader: Reader, start: int, size: int) -> tuple[tuple[str, ...], bool, str | None]:
+def _check_slice(
+    reader: Reader, start: int, size: int
+) -> tuple[tuple[str, ...], bool, str | None, bytes]:
+    """What the library needs, whether it uses Python, its own name, and its notes."""
     magic = reader.read(start, 4, "Mach-O header ends")
     if magic[1:3] not in (b"\xed\xfa", b"\xfa\xed"):
         raise reader.damaged("its part for this machine is no Mach-O file")
@@ -122,7 +129,7 @@ def _check_slice(reader: Reader, start: int, size: int) -> tuple[tuple[str, ...]
         raise reader.unfit(FILE_TYPES.get(kind, f"a Mach-O file of type {kind}, not a library"))
     commands = reader.read(start + (32 if wide else 28), commands_size, "load commands end")
     needed: list[str] = []
-    soname, uses_python, offset = None, False, 0
+    soname, uses_python, offset, notes = None, False, 0, b""
     pair = Struct(order + "II")
     for index in range(count):
         # Each command takes eight bytes at least, so this ends with the commands at the latest.
@@ -134,7 +141,7 @@ def _check_slice(reader: Reader, start: int, size: int) -> tuple[tuple[str, ...]
         body = commands[offset : offset + length]
         offset += length
         if command in (LC_SEGMENT, LC_SEGMENT_64):
-            _check_segment(reader, body, order, command == LC_SEGMENT_64, start, size)
+            notes += _check_segment(reader, body, order, command == LC_SEGMENT_64, start, size)
         elif command in LOADS:
             needed.append(_string(reader, body, order))
         elif command == LC_ID_DYLIB:
@@ -145,7 +152,7 @@ def _check_slice(reader: Reader, start: int, size: int) -> tuple[tuple[str, ...]
             _check_ranges(reader, _fields(reader, body, order, 2), start, size)
         elif command in DYLD_INFO:
             _check_ranges(reader, _fields(reader, body, order, 10), start, size)
-    return tuple(needed), uses_python, soname
+    return tuple(needed), uses_python, soname, notes
 
 
 def _fields(reader: Reader, body: bytes, order: str, count: int) -> tuple[int, ...]:
@@ -170,7 +177,8 @@ def _require(reader: Reader, start: int, size: int, offset: int, length: int, wh
 
 def _check_segment(
     reader: Reader, body: bytes, order: str, wide: bool, start: int, size: int
-) -> None:
+) -> bytes:
+    """The segment's own notes."""
     layout = Struct(order + ("16sQQQQIIII" if wide else "16sIIIIIIII"))
     section = Struct(order + ("32sQQIIIIIIII" if wide else "32sIIIIIIIII"))
     if len(body) < 8 + layout.size:
@@ -181,10 +189,14 @@ def _check_segment(
     _require(reader, start, size, offset, file_size, "segments end")
     if len(body) < 8 + layout.size + count * section.size:
         raise reader.damaged(f"one of its segment commands has no room for {count} sections")
+    notes = b""
     for index in range(count):
         fields = section.unpack_from(body, 8 + layout.size + index * section.size)
         if fields[7] & 0xFF not in ZERO_FILL:
             _require(reader, start, size, fields[3], fields[2], "sections end")
+            if fields[0].rstrip(b"\0") == NOTES and fields[2] <= MAX_NOTES_SIZE:
+                notes += reader.read(start + fields[3], fields[2], "notes end")
+    return notes
 
 
 def _check_symbols(

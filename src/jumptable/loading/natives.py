@@ -28,32 +28,70 @@ if TYPE_CHECKING:
 
     from ..binding.interfaces import Interface, Member
     from ..binding.variable import Variable
+    from .debuginfo import DebugInfo
+    from .embedded import Declared
     from .plugin import Plugin
     from .system import Found
 
-__all__ = ["NativeSource", "examined", "find_bare", "load", "may_raise", "was_deleted"]
+__all__ = [
+    "NativeSource",
+    "declarations",
+    "examined",
+    "find_bare",
+    "load",
+    "may_raise",
+    "was_deleted",
+]
+
+ENTRY = "jumptable_entry_"  # what plugin.h puts before the names of functions
 
 
 class NativeSource:
     """An open library as a Plugin's source of symbols."""
 
-    __slots__ = ("checked", "image", "plans", "target")
+    __slots__ = ("checked", "debug_info", "exports", "image", "plans", "target")
 
-    def __init__(self, image: Image, target: str, checked: bool) -> None:
+    def __init__(
+        self,
+        image: Image,
+        target: str,
+        checked: bool,
+        file: LibraryFile | None = None,
+        declared: Declared | None = None,
+    ) -> None:
         self.image = image
         self.target = target
         self.checked = checked  # the library uses Python's C API, so calls may raise
         self.plans: dict[str, Plan] = {}
+        self.exports = declared.exports if declared else {}
+        self.debug_info: DebugInfo | None = None
+        if file is not None and file.debug_info:
+            from .debuginfo import DebugInfo
 
-    def attribute(self, plugin: Plugin, name: str) -> NoReturn:
-        """A native symbol without a signature: nothing says what it is."""
+            self.debug_info = DebugInfo(file)
+
+    def attribute(self, plugin: Plugin, name: str) -> BuiltinFunctionType:
+        """A function without a signature: what the library says of it must do."""
+        declared = self.exports.get(name)
+        text = declared.text if declared else self._derive(plugin, name)
+        function: BuiltinFunctionType = plugin.lookup(name, text)
+        return function
+
+    def _derive(self, plugin: Plugin, name: str) -> str:
+        """The signature that the debug information gives; SignatureError where none can be had."""
         found = self._find(plugin, name)
         if found.kind == "foreign":
             self._refuse(plugin, name, found.kind, found.owner)
+        reason = ""
+        if self.debug_info is not None and found.kind == "function":
+            described = self.debug_info.describe(name, found.address - self.image.base)
+            if described.text:
+                return described.text
+            reason = f" ({described.problem})"
         example = "int32_t" if found.kind == "data" else "double(double)"
         raise SignatureError(
-            f"{plugin.name} does not say what type {name!r} has; give its C type, for instance "
-            f"plugin.lookup({name!r}, {example!r})"
+            f"{plugin.name} does not say what type {name!r} has{reason}; give its C type, for "
+            f"instance plugin.lookup({name!r}, {example!r})"
         )
 
     def parse(self, signature: str) -> Signature | CType:
@@ -64,6 +102,9 @@ class NativeSource:
     ) -> BuiltinFunctionType | Variable:
         """What ``name`` is under a signature or type; called once for each pair."""
         sys.audit("jumptable.lookup", self.target, name, wanted.text)
+        declared = self.exports.get(name)
+        if declared is not None:
+            return self._declared_function(plugin, name, declared, wanted)
         found = self._find(plugin, name)
         kind = "data" if isinstance(wanted, CType) else "function"
         if found.kind != kind:
@@ -75,7 +116,47 @@ class NativeSource:
                     f"{wanted.text!r} has {wanted.size}; look it up with its own type"
                 )
             return make_variable(name, wanted, found.address, plugin, writable=found.writable)
-        return make_function(name, self._plan(wanted), found.address, plugin, from_plugin=True)
+        evidence = "asserted"
+        if self.debug_info is not None:
+            described = self.debug_info.describe(name, found.address - self.image.base)
+            if described.agrees(wanted):
+                evidence = "dwarf"
+            elif described.text:
+                raise SignatureError(
+                    f"{name!r} of {plugin.name} is '{described.text}' by its debug information, "
+                    f"and was asked for as '{wanted.text}'; use its own signature"
+                )
+        return make_function(
+            name, self._plan(wanted), found.address, plugin, from_plugin=True, evidence=evidence
+        )
+
+    def _declared_function(
+        self, plugin: Plugin, name: str, declared: Signature, wanted: Signature | CType
+    ) -> BuiltinFunctionType:
+        if isinstance(wanted, CType):
+            self._refuse(plugin, name, "function", "")
+        if declared.machine != wanted.machine:
+            raise SignatureError(
+                f"{plugin.name} declares {name!r} as '{declared.text}', and it was asked for as "
+                f"'{wanted.text}'; use its own signature, or none"
+            )
+        address = self.image.entry(name)
+        if address is None:
+            found = self.image.find(name)
+            if found.kind != "function":
+                raise SymbolNotFoundError(
+                    f"{plugin.name} declares {name!r}, and exports neither {ENTRY + name!r} nor a "
+                    f"function {name!r}; does a version script hide it? let jumptable_* be global"
+                )
+            address = found.address
+        return make_function(
+            name, self._plan(wanted), address, plugin, from_plugin=True, evidence="embedded"
+        )
+
+    def _names(self) -> list[str]:
+        """What can be looked up: not the entries of ``jumptable/plugin.h``."""
+        names = [name for name in self.image.names() if not name.startswith(ENTRY)]
+        return [*self.exports, *names]
 
     def bound(
         self,
@@ -114,7 +195,7 @@ class NativeSource:
         if kind == "nothing":
             raise SymbolNotFoundError(
                 f"{plugin.name} exports no symbol {name!r}"
-                + suggestion(name, self.image.names(), otherwise=_no_such_name(name))
+                + suggestion(name, self._names(), otherwise=_no_such_name(name))
             )
         if kind == "foreign":
             raise SymbolNotFoundError(
@@ -172,6 +253,15 @@ def find_bare(name: str) -> LibraryFile | None:
             except PluginArchError:
                 continue  # as the loader does
     return None
+
+
+def declarations(file: LibraryFile | None, target: str) -> Declared | None:
+    """What the library says about itself; raises as `embedded.read` does."""
+    if file is None or not file.notes:
+        return None
+    from .embedded import read
+
+    return read(file, target)
 
 
 def load(path: str, file: LibraryFile | None, target: str) -> Image:

@@ -39,6 +39,9 @@ DIRECTORY_COUNT_AT: Final = {0x10B: 92, 0x20B: 108}
 # Bounds what a damaged table can make this read.
 MAX_IMPORTS = 65536
 MAX_NAME = 1024
+# The section of include/jumptable/plugin.h; eight bytes are what a name can have.
+NOTES: Final = b"jmptable"
+MAX_NOTES_SIZE = 1 << 24
 
 
 def identify(reader: Reader) -> str:
@@ -46,8 +49,10 @@ def identify(reader: Reader) -> str:
     return _machine_name(_file_header(reader)[1][0])
 
 
-def check(reader: Reader) -> tuple[str, tuple[str, ...], bool, str | None]:
-    """``(machine, needed, uses_python, soname)`` of a whole DLL for this machine.
+def check(reader: Reader) -> tuple[str, tuple[str, ...], bool, str | None, bytes, bool]:
+    """What `files.LibraryFile` says of a whole DLL for this machine, from its machine on.
+
+    Debug information is not looked for: Microsoft's is in a file of its own, and no DWARF.
 
     Raises PluginFormatError for a truncated or damaged file or one that is no DLL,
     PluginArchError for another machine's.
@@ -66,13 +71,17 @@ def check(reader: Reader) -> tuple[str, tuple[str, ...], bool, str | None]:
     table_start = start + 20 + optional_size
     table = reader.read(table_start, section_count * SECTION.size, "section table ends")
     sections: list[Section] = []
-    for _, size, address, file_size, offset, *_ in SECTION.iter_unpack(table):
+    notes = b""
+    for name, size, address, file_size, offset, *_ in SECTION.iter_unpack(table):
         if offset and file_size:
             reader.require(offset, file_size, "sections end")
+            if name == NOTES and file_size <= MAX_NOTES_SIZE:
+                notes += reader.read(offset, file_size, "notes end")
         sections.append((address, size or file_size, offset, file_size if offset else 0))
     needed = _imports(reader, sections, directories)
     uses_python = any(name.lower().startswith(("python", "libpython")) for name in needed)
-    return elf.MACHINE, needed, uses_python, _export_name(reader, sections, directories)
+    name = _export_name(reader, sections, directories)
+    return elf.MACHINE, needed, uses_python, name, notes, False
 
 
 def _machine_name(machine: int) -> str:

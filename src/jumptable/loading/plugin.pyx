@@ -37,12 +37,14 @@ cdef class Plugin:
     Made by `jumptable.open`; the same thing opened twice is the same Plugin. Safe to use from any
     thread.
 
-    ``name`` is what it was first opened as, without its folder; ``kind`` is "native" or "python";
+    ``name`` is what the plugin calls itself, or else what it was first opened as, without its
+    folder; ``version`` is its own, or None if it declares none; ``kind`` is "native" or "python";
     ``path`` is the file's real path, or None; ``init_seconds`` is how long loading or importing
     took, its own initialisation and that of what it needs included.
     """
 
     cdef readonly str name
+    cdef readonly str version
     cdef readonly str kind
     cdef readonly str path
     cdef readonly double init_seconds
@@ -58,8 +60,9 @@ cdef class Plugin:
         """Resolve a name once; looking it up again returns the same object.
 
         In a native plugin, ``"double(double, int32_t)"`` gives a builtin function, and a type
-        alone, ``"int32_t"``, a `Variable`. In a Python plugin the object itself comes back, or,
-        with a signature, the C function that a Cython module exports under that name.
+        alone, ``"int32_t"``, a `Variable`; a function whose type the library itself declares, or
+        has in its debug information, needs no signature. In a Python plugin the object itself comes
+        back, or, with a signature, the C function that a Cython module exports under that name.
 
         Raises SymbolNotFoundError (an AttributeError), SymbolKindError (data for a function and
         the reverse, NULL, thread-local), or SignatureError (a TypeError: malformed, missing, or
@@ -171,13 +174,16 @@ cdef class Plugin:
         return open, (self._source.target,)
 
 
-def new_plugin(str name not None, str kind not None, str path, double init_seconds, source):
+def new_plugin(
+    str name not None, str kind not None, str path, double init_seconds, source, str version=None
+):
     """A Plugin that `registry` is about to register.
 
     ``source`` resolves what is not known yet: `natives.NativeSource` or `objects.ObjectSource`.
     """
     cdef Plugin plugin = Plugin.__new__(Plugin, PRIVATE)
     plugin.name = name
+    plugin.version = version
     plugin.kind = kind
     plugin.path = path
     plugin.init_seconds = init_seconds

@@ -29,7 +29,15 @@ from ..errors import (
     PluginTrustError,
 )
 from .files import examine
-from .natives import NativeSource, examined, find_bare, load, may_raise, was_deleted
+from .natives import (
+    NativeSource,
+    declarations,
+    examined,
+    find_bare,
+    load,
+    may_raise,
+    was_deleted,
+)
 from .objects import ObjectSource, description, file_of, import_module, member
 from .plugin import Plugin, new_plugin, set_init_seconds
 from .system import loaded_path
@@ -160,6 +168,7 @@ def _open_bare(name: str) -> Plugin:
 
 def _load(path: str, file: LibraryFile | None, target: str) -> Plugin:
     """The Plugin for what the loader makes of ``path``; the caller holds the lock."""
+    declared = declarations(file, target)
     sys.audit("jumptable.open", path)
     # A bare name means what is loaded under it; a path means the file that is there now.
     replaceable = _has_separator(path) and loaded_path(path) is not None
@@ -175,6 +184,7 @@ def _load(path: str, file: LibraryFile | None, target: str) -> Plugin:
         raise _initialisation_failed(_raised[image.handle], target)
     if not _has_separator(path):
         file = examined(image.path)  # what the loader chose
+        declared = declarations(file, target)
     key = (file.device, file.inode) if file else None
     plugin = _files.get(key) if key else _handles.get(image.handle)
     if plugin is not None:
@@ -188,8 +198,10 @@ def _load(path: str, file: LibraryFile | None, target: str) -> Plugin:
             target=target,
         )
     real = file.path if file else image.path or None
-    source = NativeSource(image, real or target, may_raise(file))
-    plugin = new_plugin(os.path.basename(target), "native", real, seconds, source)
+    source = NativeSource(image, real or target, may_raise(file), file, declared)
+    name = declared.name if declared else os.path.basename(target)
+    version = declared.version if declared else None
+    plugin = new_plugin(name, "native", real, seconds, source, version)
     if key:
         _files[key] = plugin
     _handles[image.handle] = plugin

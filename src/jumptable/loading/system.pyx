@@ -31,8 +31,14 @@ cdef extern from "system.h":
     ) except -1
     list jt_search()
 
+cdef extern from "../include/jumptable/abi.h":
+    const int JUMPTABLE_ABI
+
 cdef extern from "Python.h":
     str PyUnicode_DecodeFSDefault(const char *)
+
+# What plugins of this version are compiled with; ``include/jumptable/abi.h`` is where it is set.
+ABI = JUMPTABLE_ABI
 
 # In the order of jt_what.
 KINDS = ("nothing", "function", "data", "thread-local", "NULL", "absolute", "foreign")
@@ -109,6 +115,21 @@ cdef class Image:
         answer.writable = found.writable
         answer.owner = PyUnicode_DecodeFSDefault(found.owner)
         return answer
+
+    def entry(self, str name not None):
+        """Where the function is that the library exports by a ``jumptable_entry``; None if by none.
+
+        ``include/jumptable/plugin.h`` describes it.
+        """
+        cdef Found found = self.find("jumptable_entry_" + name)
+        cdef uintptr_t address
+        # Aligned, so that it lies in the page that it begins in.
+        if found.kind != "data" or 0 < found.size < <Py_ssize_t>sizeof(void *):
+            return None
+        address = found.address
+        if address % sizeof(void *):
+            return None
+        return (<uintptr_t *>address)[0] or None
 
     def names(self):
         """The names of all symbols that the library exports, in no order."""

@@ -1,0 +1,132 @@
+"""Slot: a callable that follows a table's swaps; and what an unbound slot holds."""
+
+cimport cython
+from cpython.mem cimport PyMem_Calloc, PyMem_Free
+from cpython.object cimport PyObject, PyTypeObject
+from libc.stdint cimport uint64_t
+
+from .facade cimport jt_load_member
+
+from ..errors import UnboundSlotError
+
+cdef extern from "immortal.h":
+    void jt_make_immortal(PyObject *) noexcept
+
+cdef extern from "follow.h":
+    ctypedef struct jt_follower:
+        void *call
+        PyObject *facade
+        void *member
+        uint64_t *calls
+    object jt_follow(object, PyObject *const *, size_t, object)
+
+cdef extern from "Python.h":
+    object PyVectorcall_Call(object, object, object)
+    unsigned long Py_TPFLAGS_HAVE_VECTORCALL
+
+cdef extern from *:
+    """
+    static void jt_enable_vectorcall(PyTypeObject *type, Py_ssize_t offset) {
+        type->tp_vectorcall_offset = offset;
+        type->tp_flags |= Py_TPFLAGS_HAVE_VECTORCALL;
+        PyType_Modified(type);
+    }
+    """
+    void jt_enable_vectorcall(PyTypeObject *, Py_ssize_t) noexcept
+
+
+# What only this module can pass: a Slot that nobody filled in must not exist.
+cdef object PRIVATE = object()
+
+
+@cython.final
+@cython.no_gc_clear
+cdef class Slot:
+    """Calls whatever its table has bound to one name at the moment of the call.
+
+    Made by `Table.slot`. Unlike a function that was read from the facade, it follows swaps. Safe to
+    call from any thread.
+    """
+
+    def __cinit__(self, key=None):
+        if key is not PRIVATE:
+            raise TypeError("a Slot is made by Table.slot(name)")
+
+    def __call__(self, *args, **kwargs):
+        return PyVectorcall_Call(self, args, kwargs)
+
+    @property
+    def __wrapped__(self):
+        """The target of this moment; what `inspect.signature` looks at."""
+        return jt_load_member(<PyObject *>self.facade, <PyObject *>self.member)
+
+    def __repr__(self):
+        return f"<slot {self.__name__!r} of {type(self.facade).__name__}: {self.__wrapped__!r}>"
+
+    def __reduce__(self):
+        raise TypeError(f"cannot pickle the slot {self.__name__!r}: its table is this process's own")
+
+
+@cython.final
+cdef class Counts:
+    """How often each slot of a table was called, by index."""
+
+    def __cinit__(self, Py_ssize_t slots):
+        self.cells = <uint64_t *>PyMem_Calloc(slots, sizeof(uint64_t))
+        if self.cells == NULL:
+            raise MemoryError
+
+    def __dealloc__(self):
+        PyMem_Free(self.cells)
+
+
+cdef Slot new_slot(object facade, object member, str name, Counts counts, Py_ssize_t index):
+    """A Slot that calls an attribute of ``facade``, and counts that in ``counts`` if there are."""
+    cdef Slot slot = Slot.__new__(Slot, PRIVATE)
+    slot.facade = facade
+    slot.member = member
+    slot.counts = counts
+    slot.calls = NULL if counts is None else &counts.cells[index]
+    slot.__name__ = name
+    slot.call = <void *>jt_follow
+    jt_make_immortal(<PyObject *>slot)
+    return slot
+
+
+@cython.final
+cdef class Unbound:
+    """What a slot holds until it is bound: every call raises UnboundSlotError."""
+
+    cdef readonly str __name__
+    cdef str table
+
+    def __init__(self, str table not None, str name not None):
+        self.table = table
+        self.__name__ = name
+
+    def __call__(self, *args, **kwargs):
+        raise UnboundSlotError(
+            f"{self.__name__}() was called, and nothing is bound to that slot of the table "
+            f"{self.table}; call table.bind(plugin) first"
+        )
+
+    def __repr__(self):
+        return f"<unbound slot {self.__name__!r} of {self.table}>"
+
+
+cdef int set_up() except -1:
+    cdef Slot slot = Slot.__new__(Slot, PRIVATE)
+    cdef jt_follower *head = <jt_follower *><void *>slot
+    slot.facade, slot.member = "facade", "member"
+    if (
+        <void *>&slot.call != <void *>&head.call
+        or <PyObject *>slot.facade != head.facade
+        or <PyObject *>slot.member != <PyObject *>head.member
+        or <void *>&slot.calls != <void *>&head.calls
+    ):
+        raise ImportError("jumptable was built with a Slot whose layout its call doesn't know")
+    jt_enable_vectorcall(<PyTypeObject *>Slot, <char *>&slot.call - <char *>head)
+    return 0
+
+
+set_up()

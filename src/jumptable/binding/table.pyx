@@ -1,0 +1,348 @@
+"""Table: slots that are bound now, and rebound while they are called.
+
+Invariants
+- A bind resolves and checks everything first, in ordinary Python, holding no lock. Then it stores
+  all targets, the functions for C and the generation in one critical section of the facade, in
+  which nothing can fail, no Python code runs and no reference is given up. With a GIL a bind is
+  therefore one step for all threads; without one, each slot changes in one step, and binds don't
+  mix.
+- Replaced targets are released after that section: what their ``__del__`` does, binding this very
+  table included, finds the table as the bind left it.
+- The names and the facade never change. What a slot calls is kept by one facade, ``targets``; it
+  is also what the host holds, unless calls are counted.
+"""
+
+cimport cython
+from cpython.mem cimport PyMem_Calloc, PyMem_Free
+from cpython.object cimport PyObject
+from cpython.pycapsule cimport PyCapsule_New
+from cpython.ref cimport Py_INCREF
+from libc.stdint cimport uint32_t, uint64_t, uintptr_t
+
+from .facade cimport jt_load_member, jt_word_of
+from .records cimport Records, jt_bind, jt_slot, jt_store_all
+from .slot cimport Counts, Slot, new_slot
+
+import sys
+from types import ModuleType
+
+from ..errors import InterfaceError, SignatureError
+from .facade import fill, new_facade
+from .interfaces import fit_callables, fit_object, interface_of
+from .signatures import parse_signature
+from .slot import Unbound
+from .suggest import suggestion
+
+cdef extern from "Python.h":
+    void Py_XDECREF(PyObject *) noexcept
+
+cdef extern from *:
+    """
+    static jt_host_api jt_host_functions;
+    """
+    ctypedef struct jt_host_api:
+        uint32_t abi
+        uint32_t size
+        jt_slot *(*get_slot)(object, const char *, const char *) except NULL
+    jt_host_api jt_host_functions
+    const uint32_t JUMPTABLE_ABI
+    const char *JT_HOST_CAPSULE
+    uint64_t jt_load_number(uint64_t *) noexcept
+    void jt_store_number(uint64_t *, uint64_t) noexcept
+
+
+cdef str shown(source):
+    """A bind's source, for messages: its own repr may be long, or fail."""
+    cls = type(source)
+    if issubclass(cls, type):
+        return f"the class {source.__name__}"
+    if cls is ModuleType:
+        return f"the module {source.__name__}"
+    if hasattr(cls, "_targets"):
+        return source.name
+    return f"the {cls.__module__}.{cls.__qualname__} object"
+
+
+cdef bint is_mapping(source) except -1:
+    if isinstance(source, dict):
+        return True
+    from collections.abc import Mapping
+
+    return isinstance(source, Mapping)
+
+
+@cython.final
+cdef class Table:
+    """Callables under names, found by attribute; all can be replaced while they are called.
+
+    ``interface`` is a class (a Protocol, an ABC or any other), whose public methods are the slots,
+    or a mapping of names to C signatures, ``{"apply": "double(double)", "flush": None}``; None
+    takes any callable. A slot is unbound, and raises UnboundSlotError when called, until `bind`.
+    ``count=True`` counts the calls of each slot, which costs a forwarding call.
+
+    ``facade`` is what the host holds: its attributes are the targets themselves. ``names`` are
+    those of the slots, ``generation`` the number of binds so far, ``plugin`` the Plugin of the
+    latest one, or None if its source was none.
+
+    Raises InterfaceError, which lists all that is wrong with the interface; TypeError for anything
+    else. Safe to use from any thread.
+    """
+
+    cdef readonly tuple names
+    cdef readonly object facade
+    cdef object source  # the Plugin of the latest bind, or None
+    cdef uint64_t binds
+    cdef object interface
+    cdef tuple members  # of the interface
+    cdef dict indices  # by name
+    cdef object targets
+    cdef list words  # the member descriptors of targets' class, by index
+    cdef Counts counts
+    cdef dict followers  # by index: what C calls back, and `slot` gives if nothing is counted
+    cdef Records records
+    cdef object __weakref__
+
+    def __cinit__(self, interface, *, bint count=False):
+        cdef Py_ssize_t index
+        self.interface = interface_of(interface)
+        self.members = self.interface.members
+        unfit = [member.name for member in self.members if member.is_attribute]
+        if unfit:
+            raise InterfaceError(
+                f"a table of {self.interface.name} can hold methods only, and these are "
+                f"attributes: {', '.join(unfit)}; make them methods, or leave them out"
+            )
+        self.names = tuple([member.name for member in self.members])
+        self.indices = {name: index for index, name in enumerate(self.names)}
+        name = self.interface.name
+        self.targets = new_facade(name, self.names, [Unbound(name, slot) for slot in self.names])
+        self.words = [type(self.targets).__dict__[slot] for slot in self.names]
+        self.followers = {}
+        self.records = Records(len(self.names))
+        self.facade = self.targets
+        if count:
+            self.counts = Counts(len(self.names))
+            self.facade = fill(type(self.targets), self.names, [
+                new_slot(self.targets, self.words[index], slot, self.counts, index)
+                for index, slot in enumerate(self.names)
+            ])
+
+    def __class_getitem__(cls, item):
+        from types import GenericAlias
+
+        return GenericAlias(cls, item)
+
+    def bind(self, source, *, only=None):
+        """Bind all slots, or those named in ``only``, to what ``source`` has under their names.
+
+        ``source`` is a Plugin, a mapping of names to callables, or any object with such attributes.
+        Everything is resolved and checked first: if anything is wrong, nothing changes. Calls in
+        flight finish in what they called; a call that starts after `bind` has returned never
+        reaches what was bound before.
+
+        Raises InterfaceError, which lists every mismatch; TypeError or ValueError for an ``only``
+        that names no slots; PluginInitError if a Python plugin's class cannot be instantiated.
+        """
+        cdef list indices = self.selected(only)
+        cdef list members = [self.members[index] for index in indices]
+        resolve = getattr(type(source), "_targets", None)  # a Plugin, whose room comes after this
+        if isinstance(source, str):
+            raise TypeError(f"bind takes an open plugin: table.bind(jumptable.open({source!r}))")
+        mapped = resolve is None and is_mapping(source)
+        described = "the mapping" if mapped else shown(source)
+        sys.audit("jumptable.swap", self.interface.name, described, [m.name for m in members])
+        if resolve is not None:
+            targets = resolve(source, self.interface, members)
+        elif mapped:
+            targets = fit_callables(self.interface, members, source, described)
+        else:
+            targets = fit_object(self.interface, members, source, described)
+        self.publish(indices, targets, source if resolve is not None else None)
+
+    def slot(self, name):
+        """A callable that calls whatever is bound to ``name`` at the moment of each call.
+
+        Raises AttributeError, which suggests close names.
+        """
+        cdef Py_ssize_t index = self.index_of(name)
+        if self.counts is not None:
+            return jt_load_member(<PyObject *>self.facade, <PyObject *>self.words[index])
+        return self.follower(index)
+
+    @property
+    def generation(self):
+        """How many binds there were."""
+        return jt_load_number(&self.binds)
+
+    @property
+    def plugin(self):
+        """The Plugin of the latest bind, or None if its source was none."""
+        with cython.critical_section(self.targets):
+            return self.source
+
+    @property
+    def calls(self):
+        """How often each slot was called from Python, by name, if the table counts.
+
+        Each number is exact at some moment of the call; together they are no snapshot.
+        """
+        cdef Py_ssize_t index
+        if self.counts is None:
+            raise AttributeError(
+                f"this table of {self.interface.name} does not count calls; make it with "
+                "Table(..., count=True)"
+            )
+        return {
+            name: jt_load_number(&self.counts.cells[index]) for index, name in enumerate(self.names)
+        }
+
+    def __repr__(self):
+        return (
+            f"<Table of {self.interface.name}, {len(self.names)} slots, "
+            f"generation {self.generation}>"
+        )
+
+    def __reduce__(self):
+        raise TypeError(f"cannot pickle a table of {self.interface.name}: it is this process's own")
+
+    cdef Py_ssize_t index_of(self, name) except -1:
+        index = self.indices.get(name) if isinstance(name, str) else None
+        if index is None:
+            raise AttributeError(
+                f"a table of {self.interface.name} has no slot {name!r}"
+                + (suggestion(name, self.names) if isinstance(name, str) else "")
+            )
+        return index
+
+    cdef list selected(self, only):
+        """The indices of the slots that ``only`` names; of all if it is None."""
+        if only is None:
+            return list(range(len(self.names)))
+        if isinstance(only, str):
+            raise TypeError(f"only= takes several names, as in only=({only!r},), and not a str")
+        names = list(dict.fromkeys(only))
+        if not names:
+            raise ValueError("only= names no slot; leave it out to bind all")
+        unknown = [name for name in names if name not in self.indices]
+        if unknown:
+            raise ValueError(
+                f"a table of {self.interface.name} has no slot "
+                + ", ".join([
+                    f"{name!r}" + (suggestion(name, self.names) if isinstance(name, str) else "")
+                    for name in unknown
+                ])
+            )
+        return [self.indices[name] for name in names]
+
+    cdef Slot follower(self, Py_ssize_t index):
+        """The Slot of an index; there is one, which all threads get."""
+        slot = self.followers.get(index)
+        if slot is None:
+            slot = new_slot(self.targets, self.words[index], self.names[index], None, index)
+            slot = self.followers.setdefault(index, slot)
+        return slot
+
+    cdef publish(self, list indices, list targets, plugin):
+        """Bind what was checked."""
+        cdef Py_ssize_t position, index, done = 0, count = len(indices)
+        cdef jt_bind *binds = <jt_bind *>PyMem_Calloc(count, sizeof(jt_bind))
+        cdef object replaced = plugin
+        if binds == NULL:
+            raise MemoryError
+        try:
+            for position in range(count):
+                index = indices[position]
+                target = targets[position]
+                Py_INCREF(target)
+                binds[position].target = <PyObject *>target
+                binds[position].word = jt_word_of(
+                    <PyObject *>self.targets, <PyObject *>self.words[index]
+                )
+            while not done:
+                made = self.records.made
+                if made:
+                    self.choose_functions(binds, indices, targets)
+                with cython.critical_section(self.targets):
+                    if made == self.records.made:
+                        jt_store_number(&self.binds, self.binds + 1)
+                        jt_store_all(binds, count, self.binds)
+                        replaced, self.source = self.source, plugin
+                        done = 1
+        finally:
+            for position in range(count):
+                Py_XDECREF(binds[position].target)
+            PyMem_Free(binds)
+
+    cdef choose_functions(self, jt_bind *binds, list indices, list targets):
+        """What C shall call, for the slots that it has asked for."""
+        cdef Py_ssize_t position, index
+        cdef int nogil
+        for position in range(len(indices)):
+            index = indices[position]
+            for nogil in range(2):
+                binds[position].lines[nogil] = self.records.lines[2 * index + nogil]
+                if binds[position].lines[nogil] != NULL:
+                    binds[position].functions[nogil] = self.records.function_for(
+                        index, nogil, targets[position], self.follower(index),
+                        self.members[index].signature,
+                    )
+
+    cdef jt_slot *line(self, str name, str signature) except NULL:
+        """The slot that C calls; its table is never collected from then on."""
+        cdef Py_ssize_t index = self.index_of(name)
+        cdef jt_slot *line
+        cdef jt_slot **entry
+        cdef PyObject **word
+        cdef uintptr_t function
+        cdef bint entered = False
+        wanted = parse_signature(signature)
+        own = self.members[index].signature
+        if own is None:
+            raise SignatureError(
+                f"{name!r} of the table of {self.interface.name} has no C signature, and was asked "
+                f"for as '{wanted.text}': "
+                + (self.members[index].reason or "give the table one for it")
+            )
+        if own.machine != wanted.machine:
+            raise SignatureError(
+                f"{name!r} of the table of {self.interface.name} is '{own.text}', and was asked "
+                f"for as '{wanted.text}'; use its own signature"
+            )
+        entry = &self.records.lines[2 * index + <int>wanted.nogil]
+        word = jt_word_of(<PyObject *>self.targets, <PyObject *>self.words[index])
+        while True:
+            with cython.critical_section(self.targets):
+                line = entry[0]
+            if line != NULL:
+                return line
+            target = jt_load_member(<PyObject *>self.targets, <PyObject *>self.words[index])
+            function = self.records.function_for(
+                index, wanted.nogil, target, self.follower(index), own
+            )
+            text = self.records.kept.setdefault(wanted.text, wanted.text)
+            line = self.records.new_line(self.names[index], text, function, self.binds)
+            with cython.critical_section(self.targets):
+                # Unless another thread was faster, or has bound something else meanwhile.
+                if entry[0] == NULL and word[0] == <PyObject *>target:
+                    entry[0] = line
+                    self.records.made += 1
+                    entered = True
+            if entered:
+                Py_INCREF(self)  # never given up
+                return line
+            self.records.drop_line(line)
+
+
+cdef jt_slot *get_slot_of(object table, const char *name, const char *signature) except NULL:
+    """What host.h calls."""
+    if not isinstance(table, Table):
+        raise TypeError(f"jt_get_slot() takes a jumptable.Table, not {type(table).__name__}")
+    if name == NULL or signature == NULL:
+        raise TypeError("jt_get_slot() takes a name and a signature, and got NULL")
+    return (<Table>table).line(name.decode(), signature.decode())
+
+
+jt_host_functions.abi = JUMPTABLE_ABI
+jt_host_functions.size = sizeof(jt_host_api)
+jt_host_functions.get_slot = get_slot_of
+host_api = PyCapsule_New(&jt_host_functions, JT_HOST_CAPSULE, NULL)
