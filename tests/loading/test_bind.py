@@ -358,6 +358,40 @@ def test_threads_that_bind_get_the_same_functions(native: jt.Plugin) -> None:
     assert len(found) == 8 and len(set(map(id, found))) == 1
 
 
+DECLARED = """
+#include <jumptable/plugin.h>
+static double twice(double x, double by) { return x * by; }
+double quarter(double x) { return x / 4; }
+JUMPTABLE_PLUGIN("declared", "1.0");
+JUMPTABLE_EXPORT_AS(apply, twice, "double(double, double)");
+JUMPTABLE_EXPORT(quarter, "double(double)");
+"""
+
+
+def test_a_plugin_that_describes_itself_needs_no_hints(compile_plugin: Compile) -> None:
+    plugin = jt.open(compile_plugin("declared", DECLARED, f"-I{jt.get_include()}"))
+
+    class Bare:
+        def apply(self, x, by=3.0): ...  # type: ignore[no-untyped-def]
+        def quarter(self, x): ...  # type: ignore[no-untyped-def]
+
+    f: Any = plugin.bind(Bare)
+    assert (f.apply(2.0), f.apply(2.0, 2.0), f.quarter(1.0)) == (6.0, 4.0, 0.25)
+    assert f.quarter is plugin.lookup("quarter", "double(double)")
+
+    class Wrong:
+        def apply(self, x): ...  # type: ignore[no-untyped-def]
+        def quarter(self, x: int) -> float: ...  # type: ignore[empty-body]
+        def gone(self, x): ...  # type: ignore[no-untyped-def]
+
+    found = problems(lambda: plugin.bind(Wrong))
+    assert found[0] == "apply: expected apply(x), found double apply(double, double)"
+    assert found[1].startswith("quarter: expected double quarter(int64_t), but ")
+    assert "'double(double)'" in found[1]
+    assert found[2] == "gone: expected gone(x), found no symbol of that name"
+    assert len(found) == 3
+
+
 # ---- Python -------------------------------------------------------------------------------
 
 PLUGIN = """
