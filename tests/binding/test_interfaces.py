@@ -5,6 +5,8 @@ from __future__ import annotations
 import abc
 import functools
 import importlib
+import inspect
+import itertools
 import pickle
 import sys
 import textwrap
@@ -14,6 +16,8 @@ from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Generic, Protocol, TypeVar
 
+import hypothesis
+import hypothesis.strategies as st
 import pytest
 
 import jumptable as jt
@@ -24,6 +28,7 @@ from jumptable.binding.interfaces import (
     fit_object,
     interface_of,
 )
+from jumptable.binding.shapes import Shape, shape_of
 
 T = TypeVar("T", covariant=True)
 if typing.TYPE_CHECKING:
@@ -402,6 +407,7 @@ WAYS: list[tuple[Any, Any, str]] = [
     (lambda self, *, k=0: 0, lambda self, k: 0, "it also requires 'k'"),
     (lambda self, x, *, k: 0, lambda self, k: 0, "it does not take the keyword 'k'"),
     (lambda self, x, *, k: 0, lambda self, k, **rest: 0, "it takes 'k' by position as well"),
+    (lambda self, *a, k: 0, lambda self, k=0, *a, **r: 0, "it takes 'k' by position as well"),
     (lambda self, *, k=0: 0, lambda self, *, k=0, m=0: 0, ""),
     (lambda self: 0, lambda: 0, "it has no 'self'"),
     (lambda self: 0, lambda *values: 0, ""),
@@ -450,6 +456,61 @@ def test_the_verdict_is_that_of_real_calls(wanted: Any, found: Any, wrong: str) 
         except TypeError as error:
             failures += "not iterable" not in str(error)  # max, whose arguments are unknown
     assert bool(failures) == bool(wrong)
+
+
+@st.composite
+def definitions(draw: st.DrawFn) -> str:
+    """The parameters of some function, such as ``a, b=0, /, *, c``."""
+    order = draw(st.permutations("abcd"))
+    only, both, keywords = draw(st.tuples(*[st.integers(0, 2)] * 3))
+    positional = order[: min(only + both, 4)]
+    required = draw(st.integers(0, len(positional)))
+    listed = [name if k < required else f"{name}=0" for k, name in enumerate(positional)]
+    if 0 < only <= len(listed):
+        listed.insert(only, "/")
+    named = order[len(positional) :][:keywords]
+    varargs = draw(st.booleans())
+    if varargs or named:
+        listed.append("*args" if varargs else "*")
+    listed += [name + draw(st.sampled_from(["", "=0"])) for name in named]
+    if draw(st.booleans()):
+        listed.append("**rest")
+    return ", ".join(listed)
+
+
+def possible_calls(shape: Shape) -> Iterator[tuple[tuple[int, ...], dict[str, int]]]:
+    """Every way in which an interface's method may be called."""
+    optional = [name for name in shape.keywords if name not in shape.needed]
+    for count in range(shape.required, len(shape.names) + (5 if shape.varargs else 0) + 1):
+        for size in range(len(optional) + 1):
+            for chosen in itertools.combinations(optional, size):
+                named = dict.fromkeys((*shape.needed, *chosen), 0)
+                yield (0,) * count, named
+                if shape.varkeywords:
+                    yield (0,) * count, {**named, "surplus": 0}
+
+
+@hypothesis.given(definitions(), definitions())
+def test_the_verdict_is_that_of_all_calls(wanted: str, found: str) -> None:
+    interface = one(eval(f"lambda {', '.join(filter(None, ['self', wanted]))}: 0"))
+    function = eval(f"lambda {found}: 0")
+    shape = member(interface, "call").shape
+    assert shape is not None
+    failures = []
+    for args, named in possible_calls(shape):
+        try:
+            function(*args, **named)
+        except TypeError as error:
+            failures.append(error)
+    try:
+        fits(interface, types.SimpleNamespace(call=function))
+        fit = True
+    except jt.InterfaceError:
+        fit = False
+    assert fit == (not failures)
+    assert str(shape_of(function)) == str(inspect.signature(function)).replace(
+        "=0", "=..."
+    ).replace("**rest", "**kwargs")
 
 
 def test_decorated_methods_are_what_they_say() -> None:

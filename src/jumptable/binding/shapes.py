@@ -193,7 +193,8 @@ def misfits(wanted: Shape, found: Shape) -> Iterator[str]:
         if wanted.varkeywords:
             yield "it does not take **kwargs"
     else:
-        doubled = [name for name in wanted.keywords if name in found.names[found.only : most]]
+        filled = found.names[found.only : None if wanted.varargs else most]
+        doubled = [name for name in wanted.keywords if name in filled]
         if doubled:
             yield f"it takes {_quoted(doubled)} by position as well"
     missing = [name for name in found.needed if name not in wanted.needed]
