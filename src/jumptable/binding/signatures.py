@@ -102,7 +102,7 @@ class Signature:
 
     def declaration(self, name: str) -> str:
         """The signature as C declares it, such as ``double scale(double, int32_t)``."""
-        listed = ", ".join(param.text for param in self.params) or "void"
+        listed = ", ".join([param.text for param in self.params]) or "void"
         gap = "" if self.result.text.endswith("*") else " "
         return f"{self.result.text}{gap}{name}({listed}){' nogil' if self.nogil else ''}"
 

@@ -64,7 +64,7 @@ cdef class Slot:
         return f"<slot {self.__name__!r} of {type(self.facade).__name__}: {self.__wrapped__!r}>"
 
     def __reduce__(self):
-        raise TypeError(f"cannot pickle the slot {self.__name__!r}: its table is this process's own")
+        raise TypeError(f"cannot pickle the slot {self.__name__!r}: it belongs to this process")
 
 
 @cython.final

@@ -246,7 +246,7 @@ cdef class Table:
         """Bind what was checked."""
         cdef Py_ssize_t position, index, done = 0, count = len(indices)
         cdef jt_bind *binds = <jt_bind *>PyMem_Calloc(count, sizeof(jt_bind))
-        cdef object replaced = plugin
+        cdef object _replaced = plugin  # released after the section
         if binds == NULL:
             raise MemoryError
         try:
@@ -266,7 +266,7 @@ cdef class Table:
                     if made == self.records.made:
                         jt_store_number(&self.binds, self.binds + 1)
                         jt_store_all(binds, count, self.binds)
-                        replaced, self.source = self.source, plugin
+                        _replaced, self.source = self.source, plugin
                         done = 1
         finally:
             for position in range(count):
