@@ -9,10 +9,11 @@ from __future__ import annotations
 import ctypes
 import importlib
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import count, cycle
 from pathlib import Path
 from time import perf_counter_ns
+from typing import Any
 
 import pytest
 
@@ -33,7 +34,7 @@ SIGNATURE = "double(double)"
 
 
 @pytest.fixture
-def fresh(competitors: Competitors, tmp_path: Path) -> Iterator[Callable[[], str]]:
+def fresh(competitors: Competitors, tmp_path: Path) -> Callable[[], str]:
     """Gives the path of a library with 100 functions, a new copy each time."""
     built = Path(competitors.build("hundred"))
     numbers = count()
@@ -41,7 +42,7 @@ def fresh(competitors: Competitors, tmp_path: Path) -> Iterator[Callable[[], str
     def copy() -> str:
         return str(shutil.copy(built, tmp_path / f"{next(numbers)}{built.suffix}"))
 
-    yield copy
+    return copy
 
 
 def bench_bind(
@@ -54,7 +55,6 @@ def bench_bind(
     wanted, texts = interface(METHODS), interface(METHODS, strings=True)
     bound, python = jumptable.open(fresh()), python_target(METHODS, tmp_path, monkeypatch)
     names = [f"f{index}" for index in range(METHODS)]
-    assert isinstance(python.bind(wanted), python.lookup("Plugin"))
 
     def with_ctypes(path: str) -> None:
         library, double = ctypes.CDLL(path), ctypes.c_double
@@ -70,7 +70,9 @@ def bench_bind(
                 lambda: jumptable.open(fresh()),
                 lambda plugin: plugin.bind(texts),
             ),
-            once("native: the same plugin again", lambda: bound, lambda plugin: plugin.bind(wanted)),
+            once(
+                "native: the same plugin again", lambda: bound, lambda plugin: plugin.bind(wanted)
+            ),
             once(
                 "native: one look-up per method",
                 lambda: jumptable.open(fresh()),
@@ -134,11 +136,10 @@ def bench_swap(
     known, found = {}, []
     for size in SIZES:
         wanted = interface(size)
-        objects = [
-            python_target(size, tmp_path, monkeypatch).lookup("Plugin")() for _ in range(2)
-        ]
+        python = python_target(size, tmp_path, monkeypatch)
+        objects: list[object] = [python.bind(wanted) for _ in range(2)]
         bound = [plugin.bind(wanted) for plugin in plugins]
-        cases: dict[str, tuple[object, list[object]]] = {
+        cases: dict[str, tuple[jumptable.Table[Any], list[object]]] = {
             "native plugins": (jumptable.Table(wanted), [*plugins]),
             "objects that plugin.bind gave": (jumptable.Table(wanted), [*bound]),
             "Python objects": (jumptable.Table(wanted), objects),
@@ -181,16 +182,14 @@ MAKING = "making the table"
 ONE = "a native plugin, only=(name,)"
 
 
-def ask_from_c(competitors: Competitors, table: jumptable.Table, bound: object) -> None:
+def ask_from_c(competitors: Competitors, table: jumptable.Table[Any], bound: object) -> None:
     """Have the table make a line for each slot."""
     host = competitors.module("host")
     for name in table.names:
         host.get_slot(table, name, getattr(bound, name).__self__.signature)
 
 
-def python_target(
-    size: int, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> jumptable.Plugin:
+def python_target(size: int, folder: Path, monkeypatch: pytest.MonkeyPatch) -> jumptable.Plugin:
     """A Python plugin that fits `methods.interface`, opened."""
     name = f"plugin_of_{size}"
     (folder / f"{name}.py").write_text(python_plugin(size), "utf-8")

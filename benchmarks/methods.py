@@ -32,7 +32,8 @@ def interface(count: int, *, strings: bool = False) -> type:
     future = "from __future__ import annotations\n" if strings else ""
     module = ModuleType("interfaces")
     source = "from typing import Annotated, Protocol\n\nclass Interface(Protocol):\n"
-    exec(compile(f"{future}{source}{methods(count)}", "<interface>", "exec"), vars(module))
+    text = f"{future}{source}{methods(count)}"
+    exec(compile(text, "<interface>", "exec", dont_inherit=True), vars(module))
     made: type = module.Interface
     return made
 
