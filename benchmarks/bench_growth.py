@@ -1,4 +1,4 @@
-"""What does a look-up cost when there are many, in time and in memory; does a call notice?
+"""What do look-ups, and the slots of a table, cost when there are many; does a call notice?
 
 Each process of growth.py starts afresh, and the competitors' processes take turns.
 """
@@ -13,10 +13,11 @@ from statistics import median
 from typing import Any
 
 import jumptable
-from competitors import Competitors
+from competitors import Competitors, MissingError
 from growth import DECADES
+from hosts import host_of, in_c
 from jumptable.measuring import report
-from jumptable.measuring.timing import measure, statement
+from jumptable.measuring.timing import Contestant, measure, statement
 from results import Results, met
 
 # cffi is left out: declaring 100,000 functions takes it half a minute.
@@ -24,6 +25,9 @@ WHO = ("jumptable", "ctypes")
 MOST_BYTES = 400
 MOST_GROWTH = 2.0
 REPEATS = 5
+SLOTS = (10, *DECADES)
+LINE = 128  # bytes; allocated by C, where tracemalloc does not see them
+SIGNATURE = "double(double)"
 
 
 def bench_lookups(competitors: Competitors, results: Results) -> None:
@@ -76,9 +80,119 @@ def bench_first_and_last(competitors: Competitors, results: Results, rounds: int
     results.compare(title, measurement, "the last", {"the first": 1.10})
 
 
-def child(who: str, what: str, path: str) -> Any:
+def bench_tables(competitors: Competitors, results: Results, rounds: int) -> None:
+    library, host = competitors.build("many"), built_host(competitors)
+    repeats = min(REPEATS, 1 + rounds // 100)  # each takes a quarter of a minute
+    runs = [
+        {slots: child("table", "time", str(slots), library, host) for slots in SLOTS}
+        for _ in range(repeats)
+    ]
+    rows, entries = [], []
+    for step in runs[0][SLOTS[0]]:
+        each = {slots: median(run[slots][step] for run in runs) for slots in SLOTS}
+        # Small tables pay for what happens once.
+        growth = median(run[SLOTS[-1]][step] / run[SLOTS[-3]][step] for run in runs)
+        cells = [f"{growth:.2f}", f"<= {MOST_GROWTH}", met(growth <= MOST_GROWTH)]
+        rows.append([step, *map(report.nanoseconds, each.values()), *cells])
+        entries.append({"step": step, "ns per slot": each, "growth": growth})
+    headings = ["the table is", *[f"ns at {slots:,}" for slots in SLOTS]]
+    headings += [f"{SLOTS[-1]:,} / {SLOTS[-3]:,}", "target", "verdict"]
+    title = f"What is done to a table once, per slot, median of {repeats} processes"
+    results.table(title, headings, rows, entries)
+
+
+def bench_table_memory(competitors: Competitors, results: Results) -> None:
+    library, host = competitors.build("many"), built_host(competitors)
+    traced = {slots: child("table", "tracemalloc", str(slots), library, host) for slots in SLOTS}
+    rows, entries = [], []
+    total: dict[int, float] = dict.fromkeys(SLOTS, 0)
+    for step in traced[SLOTS[0]]:
+        line = LINE if step == "C asks for all" else 0
+        each = {slots: traced[slots][step] + line for slots in SLOTS}
+        total = {slots: total[slots] + each[slots] for slots in SLOTS}
+        if line or abs(total[SLOTS[-1]] - each[SLOTS[-1]]) < 1 or abs(each[SLOTS[-1]]) > 1:
+            rows.append([step, *[f"{each[slots]:+.0f}" for slots in SLOTS]])
+            rows.append(["  in total, KiB", *[kib(total[n] * n) for n in SLOTS]])
+            entries.append({"step": step, "bytes per slot": each, "in total per slot": total})
+    headings = ["the table is", *[f"bytes at {slots:,}" for slots in SLOTS]]
+    title = (
+        f"What a table takes, per slot: tracemalloc, and {LINE} bytes for each slot that C asks for"
+    )
+    results.table(title, headings, rows, entries)
+
+
+def kib(size: float) -> str:
+    return f"{size / 1024:,.1f}"
+
+
+def built_host(competitors: Competitors) -> str:
+    try:
+        return competitors.build("host")
+    except MissingError:
+        return ""
+
+
+def bench_slots(competitors: Competitors, results: Results, rounds: int) -> None:
+    """Flat is a call whose cost depends neither on the table's size nor on the slot's place."""
+    half = competitors.jumptable.lookup("half", SIGNATURE)
+    host = host_of(competitors)
+    found: dict[str, list[Contestant]] = {"facade": [], "slot(name)": [], "C": []}
+    for slots in (SLOTS[0], SLOTS[2], SLOTS[-1]):
+        # A class keeps its attributes in the order of their names.
+        names = [f"s{index:06}" for index in range(slots)]
+        table = jumptable.Table(dict.fromkeys(names, SIGNATURE))
+        table.bind(dict.fromkeys(names, half))
+        header = type(table.facade).__basicsize__ - slots * POINTER
+        nearest = (FARTHEST - header) // POINTER
+        for place in sorted({0, slots // 2, slots - 1, min(nearest, slots - 1)}):
+            which = f"{place + 1:,} of {slots:,}"
+            values: dict[str, object] = {"f": table.facade, "x": 1.5}
+            found["facade"].append(statement(f"facade, {which}", f"f.{names[place]}(x)", values))
+            if place == nearest:
+                code = f"f.{names[place + 1]}(x)"
+                found["facade"].append(
+                    statement(f"facade, {place + 2:,} of {slots:,}", code, values)
+                )
+            if place in (0, slots - 1):
+                slot = {"f": table.slot(names[place]), "x": 1.5}
+                found["slot(name)"].append(statement(f"slot(name), {which}", "f(x)", slot))
+                line = host.get_slot(table, names[place], SIGNATURE)
+                found["C"].append(in_c(f"C, {which}", host.slot, line))
+    measurement = measure([each for kind in found.values() for each in kind], rounds=rounds)
+    rows, entries = [], []
+    for kind in found.values():
+        for contestant in kind:
+            name, ratio = contestant.name, measurement.ratio(contestant.name, kind[0].name)
+            timing = measurement[name]
+            rows.append(
+                [
+                    name,
+                    report.nanoseconds(timing.spread.median),
+                    report.nanoseconds(timing.minimum),
+                    f"{ratio.median:.3f}",
+                    f"{ratio.low:.3f}-{ratio.high:.3f}",
+                    f"<= {MOST_SLOWER}",
+                    met(ratio.median <= MOST_SLOWER),
+                ]
+            )
+            entries.append({"name": name, **report.timing_entry(timing), "ratio": ratio.median})
+    headings = ("slot", "median ns", "minimum ns", "x 1 of 10", "quartiles", "target", "verdict")
+    title = (
+        f"A call, by the slot's place and the table's size, {measurement.rounds} rounds "
+        f"(CPython specialises attributes up to byte {FARTHEST:,} of an object)"
+    )
+    results.table(title, headings, rows, entries)
+
+
+# An inline cache of CPython keeps an attribute's offset in 16 bits.
+FARTHEST = 65_535
+POINTER = 8 if sys.maxsize > 1 << 32 else 4
+MOST_SLOWER = 1.10
+
+
+def child(*arguments: str) -> Any:
     """What growth.py says."""
-    command = [sys.executable, str(Path(__file__).with_name("growth.py")), who, what, path]
+    command = [sys.executable, str(Path(__file__).with_name("growth.py")), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)

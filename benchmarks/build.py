@@ -6,6 +6,8 @@ Run by conftest.py. Prints the path of what was built.
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 import sys
 import sysconfig
 from importlib import import_module
@@ -27,10 +29,19 @@ def plugin(folder: Path) -> str:
 
 def many(folder: Path) -> str:
     """A library of functions f0, f1, ..., each ``double(double)``."""
-    source = folder / "many.c"
-    functions = "\n".join(f"F({index})" for index in range(MANY))
+    return numbered(folder, "many", MANY)
+
+
+def hundred(folder: Path) -> str:
+    """The same, with 100 functions."""
+    return numbered(folder, "hundred", 100)
+
+
+def numbered(folder: Path, name: str, count: int) -> str:
+    source = folder / f"{name}.c"
+    functions = "\n".join(f"F({index})" for index in range(count))
     source.write_text(f'#include "many.h"\n{functions}\n', "utf-8")
-    return library(folder, "many", source)
+    return library(folder, name, source)
 
 
 def library(folder: Path, name: str, source: Path) -> str:
@@ -74,6 +85,27 @@ def extension(folder: Path, name: str, sources: list[str], **options: Any) -> st
 
 def builtin(folder: Path) -> str:
     return extension(folder, "builtin", [str(NATIVE / "builtin.c")])
+
+
+def host(folder: Path) -> str:
+    """The C host that calls slots."""
+    include = import_module("jumptable").get_include()
+    sources = [str(NATIVE / name) for name in ("host.c", "direct.c")]
+    return extension(folder, "host", sources, include_dirs=[include])
+
+
+def go(folder: Path) -> str:
+    """The Go host; its plugin is beside it. Both are built together, as Go demands."""
+    if shutil.which("go") is None:
+        sys.exit("go is not installed")
+    target = folder / "go"
+    target.mkdir(exist_ok=True)
+    settings = {**os.environ, "GO111MODULE": "off", "CGO_ENABLED": "1"}
+    for mode, name in (("plugin", "plugin.so"), ("exe", "host")):
+        source = NATIVE / "go" / f"{Path(name).stem}.go"
+        command = ["go", "build", f"-buildmode={mode}", "-o", str(target / name), str(source)]
+        subprocess.run(command, check=True, env=settings)
+    return str(target / "host")
 
 
 def with_nanobind(folder: Path) -> str:
@@ -132,7 +164,10 @@ def with_cffi(folder: Path) -> str:
 
 BUILDERS = {
     build.__name__: build
-    for build in (plugin, many, builtin, with_nanobind, with_pybind11, with_cython, with_cffi)
+    for build in (
+        *(plugin, many, hundred, builtin, host, go),
+        *(with_nanobind, with_pybind11, with_cython, with_cffi),
+    )
 }
 
 if __name__ == "__main__":

@@ -23,7 +23,11 @@ from signatures import Function
 __all__ = ["Competitors", "Way", "contestants"]
 
 HERE = Path(__file__).parent
-SOURCES = [*sorted((HERE / "native").iterdir()), HERE / "build.py", HERE / "signatures.py"]
+SOURCES = [
+    *sorted(path for path in (HERE / "native").rglob("*") if path.is_file()),
+    *sorted(Path(jumptable.get_include(), "jumptable").iterdir()),
+    *(HERE / "build.py", HERE / "signatures.py"),
+]
 TOOLS = ("nanobind", "pybind11", "cffi", "Cython")
 
 

@@ -2,15 +2,20 @@
 
 ``time`` gives [symbols, nanoseconds per look-up] for each decade; ``tracemalloc``, or a field of
 /proc/self/status, gives the bytes per symbol of the last decade.
+
+With ``table`` for WHO it makes one table: ``python growth.py table MEASURE SLOTS LIBRARY HOST``.
+``time`` gives the nanoseconds per slot of each step, the others the bytes per slot. HOST is the C
+host of bench_slot.py, which asks for every slot; if it is empty, those steps are left out.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from time import perf_counter_ns
+from types import ModuleType
 
 __all__ = ["DECADES"]
 
@@ -72,7 +77,69 @@ def bytes_each(lookup: Callable[[str], object], measure: Callable[[], int]) -> f
     return (measure() - before) / (last - first)
 
 
-if __name__ == "__main__":
+def identity(x: float) -> float:
+    return x
+
+
+def steps(slots: int, path: str, host: str) -> Iterator[str]:
+    """Do with a table what is to be measured; yields what was just done."""
+    import jumptable
+
+    plugin, signature = jumptable.open(path), "double(double)"
+    # What is given to the table is not the table's own: names, functions, imported modules.
+    spec = dict.fromkeys([f"f{index}" for index in range(slots)], signature)
+    native = {name: plugin.lookup(name, signature) for name in spec}
+    python = dict.fromkeys(spec, identity)
+    ask = loaded(host).get_slot if host else None
+    warm = jumptable.Table({"f": signature})
+    warm.bind({"f": identity})
+    if ask is not None:
+        ask(warm, "f", signature)
+    yield ""
+    table = jumptable.Table(spec)
+    yield "made"
+    table.bind(native)
+    yield "bound"
+    table.bind(python)
+    yield "swapped"
+    table.bind(native)
+    yield "swapped back"
+    if ask is not None:
+        for name in spec:
+            ask(table, name, signature)
+        yield "C asks for all"
+        table.bind(native)
+        yield "C and Python swapped"
+        table.bind(python)
+        yield "C calls Python"
+
+
+def loaded(host: str) -> ModuleType:
+    import importlib.util
+
+    spec = importlib.util.spec_from_file_location("host", host)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def each_step(slots: int, path: str, host: str, measure: Callable[[], int]) -> dict[str, float]:
+    found, taken = {}, 0
+    for done in steps(slots, path, host):
+        if done:
+            found[done] = (measure() - taken) / slots
+        taken = measure()
+    return found
+
+
+if __name__ == "__main__" and sys.argv[1] == "table":
+    what, slots, path, host = sys.argv[2:]
+    measures = {"time": perf_counter_ns, "tracemalloc": traced}
+    measure = measures.get(what) or partial(status, what)
+    print(json.dumps(each_step(int(slots), path, host, measure)))
+elif __name__ == "__main__":
     who, what, path = sys.argv[1:]
     lookup = lookup_of(who, path)
     if what == "time":

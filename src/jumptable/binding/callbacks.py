@@ -38,6 +38,7 @@ class Callback:
     def __init__(self, signature: Signature, target: Callable[..., object]) -> None:
         result = signature.result
         convert = _result(result)
+        ready = READY.get(result.kind)
         zero = None if result.kind == "void" else False if result.kind == "bool" else 0
         # What C passes as a number is one already.
         params = [
@@ -53,7 +54,8 @@ class Callback:
                     for index, from_c in params:
                         arguments[index] = from_c(words[index])
                     words = tuple(arguments)
-                return convert(target(*words))
+                value = target(*words)
+                return value if type(value) is ready else convert(value)
             except BaseException as error:
                 report(error, target)
                 return zero
@@ -68,6 +70,8 @@ def _text(address: int | None) -> str | None:
     return None if address is None else ctypes.string_at(address).decode()
 
 
+# Results of exactly this class need no conversion, which takes longer than the rest of the call.
+READY: dict[str, type] = {"double": float, "bool": bool, "void": type(None)}
 FROM_C: dict[str, Convert] = {"string": _text, "object": object_at}
 
 

@@ -135,6 +135,7 @@ def _from_mapping(spec: Mapping[str, str | None]) -> Interface:
     title = f"{{{shown}}}"
     members: list[Member] = []
     problems: list[str] = []
+    read: dict[str, tuple[Shape, Signature]] = {}  # large tables have few distinct signatures
     for name, text in entries:
         if not isinstance(name, str):
             problems.append(f"{name!r:.80}: a method's name is a str, not {type(name).__name__}")
@@ -147,18 +148,25 @@ def _from_mapping(spec: Mapping[str, str | None]) -> Interface:
             members.append(Member(str(name), reason=reason, silent=True))
         else:
             try:
-                signature = parse_signature(text)
+                known = read.get(text) if type(text) is str else None
+                if known is None:
+                    known = _from_text(text)
+                    read[str(text)] = known
             except SignatureError as error:
                 problems.append(f"{name}: {error}")
                 continue
-            names = tuple([f"arg{index + 1}" for index in range(len(signature.params))])
-            shape = Shape(names, len(names), only=len(names))
-            members.append(Member(str(name), shape, signature))
+            members.append(Member(str(name), *known))
     if not entries:
         problems.append("it is empty: an interface has one method at least")
     if problems:
         raise _unusable(title, problems)
     return Interface(title, None, tuple(members))
+
+
+def _from_text(text: str) -> tuple[Shape, Signature]:
+    signature = parse_signature(text)
+    names = tuple([f"arg{index + 1}" for index in range(len(signature.params))])
+    return Shape(names, len(names), only=len(names)), signature
 
 
 def _unusable(name: str, problems: Sequence[str]) -> InterfaceError:

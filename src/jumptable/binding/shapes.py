@@ -6,7 +6,7 @@ and a bind does this for every method.
 
 from __future__ import annotations
 
-from types import FunctionType, MethodType
+from types import BuiltinFunctionType, FunctionType, MethodType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -148,6 +148,10 @@ def shape_of(found: Callable[..., Any]) -> Shape | None:
             return shape_of_function(function, 1)
     elif type(found) is FunctionType and is_plain(found):
         return shape_of_function(found, 0)
+    elif type(found) is BuiltinFunctionType:
+        simple = _shape_of_text(found)
+        if simple is not None:
+            return simple
 
     import inspect  # takes 10 ms to import, and few callables need it
 
@@ -157,6 +161,28 @@ def shape_of(found: Callable[..., Any]) -> Shape | None:
     except Exception:  # builtins without a signature, and whatever a __signature__ raises
         return None
     return shape_of_signature(signature, 0, "async def" if waits else "")
+
+
+def _shape_of_text(function: BuiltinFunctionType) -> Shape | None:
+    """The shape of a builtin that says it takes plain arguments: ``(arg1, arg2, /)``.
+
+    None for all others. What a function of C says so is as a rule no more than that.
+    """
+    text = getattr(function, "__text_signature__", None)
+    if not text or text[:1] != "(" or text[-1:] != ")":
+        return None
+    names = text[1:-1].split(", ") if len(text) > 2 else []
+    if names and names[0][:1] == "$":  # what it is bound to, as a method or by its module
+        if function.__self__ is None:
+            return None
+        del names[0]
+    only = 0
+    if "/" in names:
+        only = names.index("/")
+        del names[only]
+    if not all(name.isidentifier() for name in names):
+        return None
+    return Shape(tuple(names), len(names), only=only)
 
 
 def misfits(wanted: Shape, found: Shape) -> Iterator[str]:

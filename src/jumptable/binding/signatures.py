@@ -102,9 +102,11 @@ class Signature:
 
     def declaration(self, name: str) -> str:
         """The signature as C declares it, such as ``double scale(double, int32_t)``."""
-        listed = ", ".join([param.text for param in self.params]) or "void"
-        gap = "" if self.result.text.endswith("*") else " "
-        return f"{self.result.text}{gap}{name}({listed}){' nogil' if self.nogil else ''}"
+        result = self.result.text
+        listed = self.text[len(result) :]  # from the parenthesis on
+        if not self.params:
+            listed = f"(void){listed[2:]}"
+        return f"{result}{'' if result.endswith('*') else ' '}{name}{listed}"
 
 
 def parse(text: str) -> Signature | CType:

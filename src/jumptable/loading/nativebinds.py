@@ -33,7 +33,7 @@ def bind_native(
             elif member.defaults:
                 targets.append(_with_defaults(plugin, member, signature.text))
             else:
-                targets.append(plugin.lookup(member.name, signature.text))
+                targets.append(plugin._function(member.name, signature))
         except SymbolNotFoundError as error:
             problem = f"but {error}"
             if image.find(member.name).kind == "nothing":

@@ -93,6 +93,9 @@ cdef class Plugin:
         group = self.known.get(signature) if type(signature) is str else None
         if group is None:
             group = self.group(self._source.parse(signature))
+        return self.found(name, signature, group)
+
+    cdef found(self, str name, signature, Group group):
         found = group.named.get(name)
         if found is None:
             found = self._source.function(self, name, group.wanted)
@@ -101,8 +104,18 @@ cdef class Plugin:
         self.known.setdefault(signature, group)
         return group.named.setdefault(name, found)
 
+    def _function(self, str name not None, wanted not None):
+        """What `lookup` gives for ``wanted.text``, which needs no parsing again."""
+        cdef Group group = self.group(wanted)
+        try:
+            return self.found(name, wanted.text, group)
+        except SymbolError as error:
+            if error.target is None:
+                error.target = self._source.target
+            raise
+
     cdef Group group(self, wanted):
-        """The Group of what was parsed from a spelling that was not used yet."""
+        """The Group of a parsed type."""
         cdef Group group = self.known.get(wanted.text)
         if group is None:
             group = Group.__new__(Group)
