@@ -102,7 +102,10 @@ def _integer(value: Any, ctype: CType, low: int, high: int) -> int:
 
 def _single(value: Any) -> float:
     number = ctypes.c_double(value).value
-    struct.pack("f", number)  # raises OverflowError where it does not fit
+    try:
+        struct.pack("<f", number)  # "f" alone would not look
+    except OverflowError:
+        raise OverflowError(f"the result {number} is out of range for 'float'") from None
     return number
 
 
@@ -119,7 +122,9 @@ class _Texts:
             return 0
         text = value.encode() if isinstance(value, str) else value
         if not isinstance(text, bytes):
-            raise TypeError(f"expected str, bytes or None as the result, got {type(value).__name__}")
+            raise TypeError(
+                f"expected str, bytes or None as the result, got {type(value).__name__}"
+            )
         if b"\0" in text:
             raise ValueError("the result holds a NUL, where C would see its end")
         self._last.text = text
