@@ -56,11 +56,13 @@ cdef str shown(source):
     """A bind's source, for messages: its own repr may be long, or fail."""
     cls = type(source)
     if issubclass(cls, type):
-        return f"the class {source.__name__}"
+        return f"the class {source.__name__} (not an instance of it)"
     if cls is ModuleType:
         return f"the module {source.__name__}"
     if hasattr(cls, "_jumptable_targets"):
         return source.name
+    if issubclass(cls, str):
+        return f"the str {source!r:.80} (a plugin is opened first, with jumptable.open)"
     return f"the {cls.__module__}.{cls.__qualname__} object"
 
 
