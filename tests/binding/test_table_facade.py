@@ -193,7 +193,7 @@ def test_tables_are_collected_with_what_they_are_bound_to() -> None:
             self.table.bind(self)
             self.slot = self.table.slot("half")
 
-    watches = []
+    watches: list[Any] = []
     for count in (False, True):
         owner = Owner()
         if count:
