@@ -38,7 +38,7 @@ cdef extern from *:
     #endif
     """
     ctypedef struct jt_slot:
-        pass
+        uint64_t generation
     ctypedef struct jt_bind:
         PyObject **word
         PyObject *target
@@ -54,7 +54,7 @@ cdef class Records:
     cdef Py_ssize_t made  # counts the lines
     cdef dict callbacks, kept
     cdef jt_slot *new_line(
-        self, str name, str signature, uintptr_t function, uint64_t generation
+        self, str name, str signature, uintptr_t function
     ) except NULL
     cdef void drop_line(self, jt_slot *line) noexcept
     cdef uintptr_t function_for(

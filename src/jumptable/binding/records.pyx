@@ -38,14 +38,13 @@ cdef extern from *:
         free(line);
     }
     #endif
-    static jt_slot *jt_new_line(const char *name, const char *signature, uintptr_t function,
-                                uint64_t generation) {
+    static jt_slot *jt_new_line(const char *name, const char *signature, uintptr_t function) {
         jt_slot *line = jt_allocate_line();
         if (line != NULL) {
             memset(line, 0, 128);
             line->name = name;
             line->signature = signature;
-            jt_store_function(line, function, generation);
+            jt_store_function(line, function, 0);
         }
         return line;
     }
@@ -56,7 +55,7 @@ cdef extern from *:
         PyErr_WriteUnraisable(where);
     }
     """
-    jt_slot *jt_new_line(const char *, const char *, uintptr_t, uint64_t) noexcept
+    jt_slot *jt_new_line(const char *, const char *, uintptr_t) noexcept
     void jt_free_line(jt_slot *) noexcept
     void jt_report(object, object) noexcept
 
@@ -78,11 +77,14 @@ cdef class Records:
         PyMem_Free(self.lines)
 
     cdef jt_slot *new_line(
-        self, str name, str signature, uintptr_t function, uint64_t generation
+        self, str name, str signature, uintptr_t function
     ) except NULL:
-        """A line that nobody knows yet; ``name`` and ``signature`` live as long as the table."""
+        """A line that nobody knows yet, of no generation.
+
+        ``name`` and ``signature`` live as long as the table.
+        """
         cdef jt_slot *line = jt_new_line(
-            PyUnicode_AsUTF8(name), PyUnicode_AsUTF8(signature), function, generation
+            PyUnicode_AsUTF8(name), PyUnicode_AsUTF8(signature), function
         )
         if line == NULL:
             raise MemoryError

@@ -35,6 +35,7 @@ from .suggest import suggestion
 
 cdef extern from "Python.h":
     void Py_XDECREF(PyObject *) noexcept
+    PyObject *PyErr_Occurred() noexcept
 
 cdef extern from *:
     """
@@ -43,7 +44,7 @@ cdef extern from *:
     ctypedef struct jt_host_api:
         uint32_t abi
         uint32_t size
-        jt_slot *(*get_slot)(object, const char *, const char *) except NULL
+        jt_slot *(*get_slot)(PyObject *, const char *, const char *) except NULL
     jt_host_api jt_host_functions
     const uint32_t JUMPTABLE_ABI
     const char *JT_HOST_CAPSULE
@@ -55,10 +56,10 @@ cdef str shown(source):
     """A bind's source, for messages: its own repr may be long, or fail."""
     cls = type(source)
     if issubclass(cls, type):
-        return f"the class {source.__name__}"
+        return f"the class {source.__name__} (not an instance of it)"
     if cls is ModuleType:
         return f"the module {source.__name__}"
-    if hasattr(cls, "_targets"):
+    if hasattr(cls, "_jumptable_targets"):
         return source.name
     return f"the {cls.__module__}.{cls.__qualname__} object"
 
@@ -145,9 +146,9 @@ cdef class Table:
         """
         cdef list indices = self.selected(only)
         cdef list members = [self.members[index] for index in indices]
-        resolve = getattr(type(source), "_targets", None)  # a Plugin, whose room comes after this
-        if isinstance(source, str):
-            raise TypeError(f"bind takes an open plugin: table.bind(jumptable.open({source!r}))")
+        resolve = getattr(type(source), "_jumptable_targets", None)  # a Plugin, of a later room
+        if isinstance(source, str) or hasattr(type(source), "__fspath__"):
+            raise TypeError(f"bind takes an open plugin: table.bind(jumptable.open({source!r:.80}))")
         mapped = resolve is None and is_mapping(source)
         described = "the mapping" if mapped else shown(source)
         sys.audit("jumptable.swap", self.interface.name, described, [m.name for m in members])
@@ -320,10 +321,11 @@ cdef class Table:
                 index, wanted.nogil, target, self.follower(index), own
             )
             text = self.records.kept.setdefault(wanted.text, wanted.text)
-            line = self.records.new_line(self.names[index], text, function, self.binds)
+            line = self.records.new_line(self.names[index], text, function)
             with cython.critical_section(self.targets):
                 # Unless another thread was faster, or has bound something else meanwhile.
                 if entry[0] == NULL and word[0] == <PyObject *>target:
+                    line.generation = self.binds
                     entry[0] = line
                     self.records.made += 1
                     entered = True
@@ -333,8 +335,13 @@ cdef class Table:
             self.records.drop_line(line)
 
 
-cdef jt_slot *get_slot_of(object table, const char *name, const char *signature) except NULL:
+cdef jt_slot *get_slot_of(PyObject *given, const char *name, const char *signature) except NULL:
     """What host.h calls."""
+    if given == NULL:
+        if PyErr_Occurred() == NULL:
+            raise TypeError("jt_get_slot() takes a jumptable.Table, and got NULL")
+        return NULL
+    table = <object>given
     if not isinstance(table, Table):
         raise TypeError(f"jt_get_slot() takes a jumptable.Table, not {type(table).__name__}")
     if name == NULL or signature == NULL:
