@@ -212,10 +212,6 @@ FAILING: list[tuple[Any, list[str]]] = [
     ({"half": 1, "negate": None}, ["half: .* which cannot be called", "negate: .* found None"]),
     ({"half": abs, "negate": abs, "more": abs}, ["more: found, but it is not one of those"]),
     (Plain, ["half: .* it also requires 'x'", "negate: .* it also requires 'x'"]),
-    (
-        "json",
-        [r"the str 'json' \(a plugin is opened first, with jumptable.open\) does not fit", "half"],
-    ),
     (None, ["half: .* found nothing", "negate: .* found nothing"]),
     (jt.Table(Filter), ["the jumptable.binding.table.Table object does not fit", "negate"]),
     ({}, ["half: .* found nothing", "negate: .* found nothing"]),
@@ -237,6 +233,18 @@ def test_a_failed_bind_lists_everything_and_changes_nothing(
             assert re.search(problem, str(raised.value)), raised.value
         assert isinstance(raised.value, TypeError)
         assert state(table) == before
+
+
+@pytest.mark.parametrize("target", ["json", "./libfilter.so", Path("libfilter.so")])
+def test_a_plugin_must_be_open(target: object) -> None:
+    table = jt.Table(Filter)
+    table.bind(Plain())
+    before = state(table)
+    with pytest.raises(
+        TypeError, match=r"bind takes an open plugin: .*jumptable.open\(.*(json|lib)"
+    ):
+        table.bind(target)
+    assert state(table) == before
 
 
 def test_a_class_given_by_mistake_is_called_one() -> None:
@@ -399,7 +407,7 @@ class Source:
     a = b = staticmethod(abs)
 table.bind(Source(), only=("b",))
 assert seen == [
-    (("{a, b}", "the builtins.dict object", ["a", "b"]), 0),
+    (("{a, b}", "the mapping", ["a", "b"]), 0),
     (("{a, b}", "the __main__.Source object", ["b"]), 1),
 ], seen
 refuse, before = True, table.facade.a

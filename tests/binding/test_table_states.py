@@ -245,7 +245,6 @@ class Tables(RuleBasedStateMachine):
                 {"apply": abs, "shift": abs, "more": abs},
                 {},
                 None,
-                "json",
                 Filter,
             ]
         ),
@@ -262,6 +261,8 @@ class Tables(RuleBasedStateMachine):
         assert held.table is not None
         with pytest.raises((TypeError, ValueError)):
             held.table.bind(Thing(1), only=only)
+        with pytest.raises(TypeError):
+            held.table.bind("states_module")
 
     # ---- calls from Python ----
 
