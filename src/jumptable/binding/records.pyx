@@ -49,19 +49,13 @@ cdef extern from *:
         }
         return line;
     }
-
-    static void jt_report(PyObject *error, PyObject *where) {
-        PyErr_Restore(Py_NewRef((PyObject *)Py_TYPE(error)), Py_NewRef(error),
-                      PyException_GetTraceback(error));
-        PyErr_WriteUnraisable(where);
-    }
     """
     jt_slot *jt_new_line(const char *, const char *, uintptr_t, uint64_t) noexcept
     void jt_free_line(jt_slot *) noexcept
-    void jt_report(object, object) noexcept
 
 
 @cython.final
+@cython.no_gc_clear
 cdef class Records:
     """The lines of one table's slots, for callers with the GIL and for those without."""
 
@@ -111,11 +105,6 @@ cdef class Records:
 
             callback = self.callbacks.setdefault(index, Callback(signature, follower))
         return callback.address
-
-
-def report(error, where):
-    """Hand an exception that cannot be raised to `sys.unraisablehook`."""
-    jt_report(error, where)
 
 
 def new_reference(value):
