@@ -147,10 +147,13 @@ cdef class Table:
         that names no slots; PluginInitError if a Python plugin's class cannot be instantiated.
         """
         cdef list indices = self.selected(only)
-        cdef list members = [self.members[index] for index in indices]
+        cdef list members = [], names = []
+        for index in indices:  # Cython's comprehensions free too much where memory runs out
+            members.append(self.members[index])
+            names.append(self.names[index])
         resolve = getattr(type(source), "_table_targets", None)  # a Plugin, whose room comes after this
         described = shown(source)
-        sys.audit("jumptable.swap", self.interface.name, described, [m.name for m in members])
+        sys.audit("jumptable.swap", self.interface.name, described, names)
         if resolve is not None:
             targets = resolve(source, self.interface, members)
         elif is_mapping(source):
