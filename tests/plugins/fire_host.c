@@ -154,7 +154,7 @@ typedef struct {
     jt_slot *slot;
     const char *text;
     void *pointer;
-    char filled[64];
+    char filled[256];
 } single;
 
 #define RESULT(type, format, ...)                                                                 \
@@ -206,10 +206,14 @@ static void *call_once(void *argument) {
 static PyObject *call(PyObject *module, PyObject *args) {
     single one = {0};
     unsigned long long slot;
+    PyObject *text = Py_None;
     int thread = 1;
     pthread_t created;
-    if (!PyArg_ParseTuple(args, "sK|zp", &one.kind, &slot, &one.text, &thread))
+    if (!PyArg_ParseTuple(args, "sK|Op", &one.kind, &slot, &text, &thread))
         return NULL;
+    one.text = PyBytes_Check(text)     ? PyBytes_AsString(text)
+               : PyUnicode_Check(text) ? PyUnicode_AsUTF8(text)
+                                       : NULL;
     one.slot = (jt_slot *)(uintptr_t)slot;
     Py_BEGIN_ALLOW_THREADS
     if (thread && pthread_create(&created, NULL, call_once, &one) == 0)

@@ -99,7 +99,10 @@ def _integer(value: Any, ctype: CType, low: int, high: int) -> int:
 
 def _single(value: Any) -> float:
     number = ctypes.c_double(value).value
-    struct.pack("f", number)  # raises OverflowError where it does not fit
+    try:
+        struct.pack("=f", number)  # "f" alone would make it infinite
+    except OverflowError:
+        raise OverflowError(f"the result {number} is out of range for 'float'") from None
     return number
 
 

@@ -113,8 +113,11 @@ def new_reference(value):
     return <uintptr_t><PyObject *>value
 
 
-def object_at(uintptr_t address):
-    """The object at an address that C passed; the reference is borrowed from the caller."""
-    if address == 0:
+def object_at(address):
+    """The object at an address that C passed, which ctypes shows as None if it is NULL.
+
+    The reference is borrowed from the caller.
+    """
+    if not address:
         raise ValueError("C passed NULL for an object")
-    return <object><PyObject *>address
+    return <object><PyObject *><uintptr_t>address
