@@ -212,14 +212,18 @@ FAILING: list[tuple[Any, list[str]]] = [
     ({"half": 1, "negate": None}, ["half: .* which cannot be called", "negate: .* found None"]),
     ({"half": abs, "negate": abs, "more": abs}, ["more: found, but it is not one of those"]),
     (Plain, ["half: .* it also requires 'x'", "negate: .* it also requires 'x'"]),
-    (
-        "json",
-        [r"the str 'json' \(a plugin is opened first, with jumptable.open\) does not fit", "half"],
-    ),
     (None, ["half: .* found nothing", "negate: .* found nothing"]),
     (jt.Table(Filter), ["the jumptable.binding.table.Table object does not fit", "negate"]),
     ({}, ["half: .* found nothing", "negate: .* found nothing"]),
 ]
+
+
+@pytest.mark.parametrize("source", ["json", Path("libfilter.so")])
+def test_what_names_a_plugin_is_no_plugin(source: object) -> None:
+    table = jt.Table(Filter)
+    with pytest.raises(TypeError, match=r"an open plugin: table.bind\(jumptable.open\("):
+        table.bind(source)
+    assert table.generation == 0
 
 
 @pytest.mark.parametrize(("source", "problems"), FAILING, ids=repr)
