@@ -154,7 +154,7 @@ cdef class Table:
             names.append(self.names[index])
         resolve = getattr(type(source), "_jumptable_targets", None)  # a Plugin, of a later room
         if isinstance(source, str) or hasattr(type(source), "__fspath__"):
-            raise TypeError(f"bind takes an open plugin: table.bind(jumptable.open({source!r:.80}))")
+            raise TypeError(f"bind takes an open plugin: table.bind(jumptable.open({source!r}))")
         mapped = resolve is None and is_mapping(source)
         described = "the mapping" if mapped else shown(source)
         sys.audit("jumptable.swap", self.interface.name, described, names)
