@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import importlib.util
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -38,3 +40,21 @@ def host(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 @pytest.fixture(scope="session")
 def c_host(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return build.load(build.built(tmp_path_factory.mktemp("host"), "host.c"))
+
+
+@pytest.fixture(scope="session")
+def fire_host_path(compile_plugin: Compile, python_flags: list[str]) -> Path:
+    """A host in C, compiled against the headers as a user has them."""
+    return compile_plugin(
+        "fire_host", None, "-std=c11", "-D_DEFAULT_SOURCE", "-Wall", "-Werror",
+        f"-I{jt.get_include()}", *python_flags, "-pthread",
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def fire_host(fire_host_path: Path) -> Any:
+    spec = importlib.util.spec_from_file_location("fire_host", fire_host_path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

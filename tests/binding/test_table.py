@@ -218,6 +218,14 @@ FAILING: list[tuple[Any, list[str]]] = [
 ]
 
 
+@pytest.mark.parametrize("source", ["json", Path("libfilter.so")])
+def test_what_names_a_plugin_is_no_plugin(source: object) -> None:
+    table = jt.Table(Filter)
+    with pytest.raises(TypeError, match=r"an open plugin: table.bind\(jumptable.open\("):
+        table.bind(source)
+    assert table.generation == 0
+
+
 @pytest.mark.parametrize(("source", "problems"), FAILING, ids=repr)
 def test_a_failed_bind_lists_everything_and_changes_nothing(
     basic: jt.Plugin, source: Any, problems: list[str]

@@ -53,9 +53,7 @@ cdef class Records:
     cdef Py_ssize_t count
     cdef Py_ssize_t made  # counts the lines
     cdef dict callbacks, kept
-    cdef jt_slot *new_line(
-        self, str name, str signature, uintptr_t function
-    ) except NULL
+    cdef jt_slot *new_line(self, str name, str signature, uintptr_t function) except NULL
     cdef void drop_line(self, jt_slot *line) noexcept
     cdef uintptr_t function_for(
         self, Py_ssize_t index, bint nogil, target, follower, signature
