@@ -241,7 +241,7 @@ def test_unbound_and_failing_slots_give_zero(c_host: Any, unraisable: list[str])
         ("bool", 2, "OverflowError: the result 2 is out of range for 'bool'"),
         ("float", 1e300, "OverflowError: the result 1e+300 is out of range for 'float'"),
         ("double", "1", "TypeError: must be real number, not str"),
-        ("string", 1, "TypeError: the result is str, bytes or None, not int"),
+        ("string", 1, "TypeError: expected str, bytes or None as the result, got int"),
         ("string", "a\0b", "ValueError: the result holds a NUL"),
         ("pointer", -1, "OverflowError: the result -1 is out of range for 'void *'"),
     ],
