@@ -89,10 +89,12 @@ def shape_of_function(function: FunctionType, bound: int) -> Shape:
     elif flags & CO_ASYNC_GENERATOR:
         kind = "generator"
     if not (code.co_kwonlyargcount or flags & (CO_VARARGS | CO_VARKEYWORDS) or count < bound):
+        required = count - len(defaults) - bound
+        only = code.co_posonlyargcount - bound
         return Shape(
             names[bound:count],
-            max(count - len(defaults) - bound, 0),
-            only=max(code.co_posonlyargcount - bound, 0),
+            required if required > 0 else 0,
+            only=only if only > 0 else 0,
             kind=kind,
             defaults=defaults,
         )
