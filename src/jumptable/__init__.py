@@ -16,7 +16,7 @@ from .binding.headers import get_include
 from .binding.pointers import from_pointer
 from .binding.symbol import Symbol
 from .binding.table import Table
-from .binding.table import host_api as _host_api
+from .binding.table import host_api as _host_api  # noqa: F401  host.h imports it from here
 from .binding.variable import Variable
 from .errors import (
     InterfaceError,

@@ -164,20 +164,23 @@ def reader_of(path: Path, content: bytes) -> Reader:
     return Reader(os.open(path, os.O_RDONLY), str(path), len(content), path)
 
 
-def dylib(cpu: int = 0x01000007, kind: int = 6) -> bytes:
+def dylib(cpu: int = 0x01000007, kind: int = 6, notes: bytes = b"") -> bytes:
     """A 64-bit Mach-O library with one segment, one needed library and one Python symbol."""
     names = b"\0_PyLong_FromLong\0_apply\0"
-    commands_size = 72 + 32 + 32 + 24
+    commands_size = 72 + 80 + 32 + 32 + 24
     symbols_at = 32 + commands_size
     names_at = symbols_at + 2 * 16
-    end = names_at + len(names)
-    segment = pack("<II16sQQQQIIII", 0x19, 72, b"__TEXT", 0, 0x4000, 0, end, 5, 5, 0, 0)
+    notes_at = names_at + len(names)
+    end = notes_at + len(notes)
+    segment = pack("<II16sQQQQIIII", 0x19, 152, b"__TEXT", 0, 0x4000, 0, end, 5, 5, 1, 0)
+    segment += pack("<16s16sQQI", b"__jumptable", b"__TEXT", notes_at, len(notes), notes_at)
+    segment += bytes(28)
     identity = pack("<IIIIII", 0xD, 32, 24, 0, 0, 0) + b"lib.dyl\0"
     needed = pack("<IIIIII", 0xC, 32, 24, 0, 0, 0) + b"libz.1\0\0"
     symtab = pack("<IIIIII", 0x2, 24, symbols_at, 2, names_at, len(names))
     header = pack("<IIIIIIII", 0xFEEDFACF, cpu, 0, kind, 4, commands_size, 0, 0)
     symbols = pack("<IBBHQ", 1, 1, 0, 0, 0) + pack("<IBBHQ", 18, 0xF, 1, 0, 0x1000)
-    return header + segment + identity + needed + symtab + symbols + names
+    return header + segment + identity + needed + symtab + symbols + names + notes
 
 
 def universal(*parts: tuple[int, bytes]) -> bytes:
@@ -190,11 +193,13 @@ def universal(*parts: tuple[int, bytes]) -> bytes:
     return data.ljust(4096, b"\0") + body
 
 
-def dll(machine: int = 0x8664, characteristics: int = 0x2022) -> bytes:
+def dll(
+    machine: int = 0x8664, characteristics: int = 0x2022, section_name: bytes = b".rdata"
+) -> bytes:
     """A PE32+ library with one section that holds its imports."""
     optional = pack("<H", 0x20B).ljust(108, b"\0") + pack("<I", 16)
     optional += pack("<IIII", 0x1028, 40, 0x1000, 40) + bytes(14 * 8)
-    section = pack("<8sIIIIIIHHI", b".rdata", 512, 0x1000, 512, 512, 0, 0, 0, 0, 0)
+    section = pack("<8sIIIIIIHHI", section_name, 512, 0x1000, 512, 512, 0, 0, 0, 0, 0)
     head = b"MZ".ljust(60, b"\0") + pack("<I", 64) + b"PE\0\0"
     head += pack("<HHIIIHH", machine, 1, 0, 0, 0, len(optional), characteristics)
     imports = pack("<IIIII", 0, 0, 0, 0x1080, 0) + bytes(20)
@@ -219,8 +224,10 @@ def on_x86_64(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("on_x86_64")
 def test_dylib(tmp_path: Path) -> None:
-    expected = ("x86-64", ("libz.1",), True, "lib.dyl")
+    expected = ("x86-64", ("libz.1",), True, "lib.dyl", b"", False)
     assert macho.check(reader_of(tmp_path / "a", dylib())) == expected
+    with_notes = macho.check(reader_of(tmp_path / "n", dylib(notes=b"jumptable")))
+    assert with_notes == (*expected[:4], b"jumptable", False)
     both = universal((0x0100000C, dylib(0x0100000C)), (0x01000007, dylib()))
     assert macho.check(reader_of(tmp_path / "b", both)) == expected
     with pytest.raises(PluginArchError, match="built for AArch64, this Python is x86-64"):
@@ -231,8 +238,11 @@ def test_dylib(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("on_x86_64")
 def test_dll(tmp_path: Path) -> None:
-    expected = ("x86-64", ("python311.dll",), True, "filter.dll")
+    expected = ("x86-64", ("python311.dll",), True, "filter.dll", b"", False)
     assert pe.check(reader_of(tmp_path / "a", dll())) == expected
+    with_notes = dll(section_name=b"jmptable")
+    found = pe.check(reader_of(tmp_path / "n", with_notes))
+    assert found == (*expected[:4], with_notes[-512:], False)
     with pytest.raises(PluginArchError, match="built for AArch64, this Python is x86-64"):
         pe.check(reader_of(tmp_path / "b", dll(0xAA64)))
     with pytest.raises(PluginFormatError, match="an executable"):

@@ -97,6 +97,28 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
     assert json.loads(target.read_text()) == {"new": True}
 
 
+def test_include_prints_the_folder_of_the_headers_and_nothing_else() -> None:
+    done = run("include")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == jumptable.get_include() + "\n"
+    assert os.path.isfile(os.path.join(done.stdout.strip(), "jumptable", "host.h"))
+
+
+def test_include_takes_no_arguments_and_explains_itself() -> None:
+    assert run("include", "more").returncode == 2
+    done = run("include", "--help")
+    assert done.returncode == 0
+    assert "jumptable/plugin.h and host.h" in done.stdout
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_include_says_where_it_cannot_write() -> None:
+    command = f'"{sys.executable}" -m jumptable include >/dev/full'
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert done.stderr.startswith("jumptable: cannot write standard output: ")
+
+
 def test_without_a_command_help_and_status_2() -> None:
     done = run()
     assert done.returncode == 2

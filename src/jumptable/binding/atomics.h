@@ -1,7 +1,7 @@
 /* The few atomic operations that writers need, for C compilers with and without <stdatomic.h>.
  *
- * Pointers are published with a release store, so whoever loads one with acquire (host.h, or the
- * interpreter's own attribute load) sees all that was written before. */
+ * Pointers and numbers are published with a release store, so whoever loads one with acquire
+ * (host.h, or the interpreter's own attribute load) sees all that was written before. */
 #ifndef JUMPTABLE_ATOMICS_H
 #define JUMPTABLE_ATOMICS_H
 
@@ -32,7 +32,7 @@ static inline void jt_add_number(uint64_t volatile *word, uint64_t value) {
     __atomic_fetch_add(word, value, __ATOMIC_RELAXED);
 }
 static inline uint64_t jt_load_number(uint64_t volatile *word) {
-    return __atomic_load_n(word, __ATOMIC_RELAXED);
+    return __atomic_load_n(word, __ATOMIC_ACQUIRE);
 }
 #endif
 

@@ -1,8 +1,8 @@
 """C functions that call Python: what C gets for a slot that is bound to no native function.
 
 libffi makes them, by way of ctypes. A callback takes the GIL, and nothing that Python raises in it
-reaches C: it is reported, and the caller gets zero, NULL or false. (ctypes reports as well, but
-leaves the result undefined.)
+reaches C: it is reported, and the caller gets zero, NULL or false, where ctypes would leave the
+result undefined.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import operator
 import struct
 
 from .generic import plain_type
-from .records import new_reference, object_at, report
+from .records import new_reference, object_at
+from .slot import Guarded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,21 +49,17 @@ class Callback:
         ]
 
         def call(*words: Any) -> object:
-            try:
-                if params:
-                    arguments = list(words)
-                    for index, from_c in params:
-                        arguments[index] = from_c(words[index])
-                    words = tuple(arguments)
-                value = target(*words)
-                return value if type(value) is ready else convert(value)
-            except BaseException as error:
-                report(error, target)
-                return zero
+            if params:
+                arguments = list(words)
+                for index, from_c in params:
+                    arguments[index] = from_c(words[index])
+                words = tuple(arguments)
+            value = target(*words)
+            return value if type(value) is ready else convert(value)
 
         # CFUNCTYPE's callbacks take the GIL whether or not the caller holds it.
         types = [plain_type(param) for param in signature.params]
-        self._function = ctypes.CFUNCTYPE(plain_type(result), *types)(call)
+        self._function = ctypes.CFUNCTYPE(plain_type(result), *types)(Guarded(call, zero, target))
         self.address = ctypes.cast(self._function, ctypes.c_void_p).value or 0
 
 
@@ -106,17 +103,23 @@ def _integer(value: Any, ctype: CType, low: int, high: int) -> int:
 
 def _single(value: Any) -> float:
     number = ctypes.c_double(value).value
-    struct.pack("f", number)  # raises OverflowError where it does not fit
+    try:
+        struct.pack("=f", number)  # "f" alone would make it infinite
+    except OverflowError:
+        raise OverflowError(f"the result {number} is out of range for 'float'") from None
     return number
 
 
 class _Texts:
-    """Results of type ``const char *``: each lives until the same thread returns another."""
+    """Results of type ``const char *``: each lives until the same thread returns another.
+
+    Not in a thread-local: of a thread that Python does not know, that ends with the callback.
+    """
 
     __slots__ = ("_last",)
 
     def __init__(self) -> None:
-        self._last = _thread._local()
+        self._last: dict[int, bytes] = {}  # by thread
 
     def __call__(self, value: Any) -> int:
         if value is None:
@@ -128,5 +131,5 @@ class _Texts:
             )
         if b"\0" in text:
             raise ValueError("the result holds a NUL, where C would see its end")
-        self._last.text = text
+        self._last[_thread.get_ident()] = text
         return ctypes.cast(ctypes.c_char_p(text), ctypes.c_void_p).value or 0

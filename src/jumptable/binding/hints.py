@@ -74,7 +74,7 @@ class Hints:
         key = (id(module), owner, *annotations.values())
         try:
             known = self.signatures.get(key)
-        except TypeError:  # an annotation that cannot be hashed
+        except Exception:  # an annotation that cannot be hashed
             return self._signature(names, annotations, module, owner)
         if known is not None:
             return known, "", False

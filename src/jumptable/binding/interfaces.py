@@ -395,7 +395,7 @@ def _misfits(member: Member, target: object) -> Iterator[str]:
     """What is wrong with one callable; nothing if it fits."""
     name = member.name
     if not callable(target):
-        kind = "None" if target is None else f"a {type(target).__name__}"
+        kind = "None" if target is None else f"an object of type {type(target).__name__}"
         yield f"{name}: expected {member.expected}, found {kind}, which cannot be called"
         return
     wanted = member.shape

@@ -8,7 +8,7 @@ cdef extern from *:
     #include "atomics.h"
     #include "../include/jumptable/host.h"
 
-    /* Makes `sequence` odd, stores, makes it even: jt_read tells by it whether it read one store. */
+    /* `sequence` is odd meanwhile: jt_read tells by it whether what it read belongs together. */
     static inline void jt_store_function(jt_slot *slot, uintptr_t function, uint64_t generation) {
         jt_store_number(&slot->sequence, slot->sequence + 1);
         jt_store_pointer((void *volatile *)&slot->function, (void *)function);
@@ -38,7 +38,7 @@ cdef extern from *:
     #endif
     """
     ctypedef struct jt_slot:
-        pass
+        uint64_t generation
     ctypedef struct jt_bind:
         PyObject **word
         PyObject *target
@@ -53,9 +53,7 @@ cdef class Records:
     cdef Py_ssize_t count
     cdef Py_ssize_t made  # counts the lines
     cdef dict callbacks, kept
-    cdef jt_slot *new_line(
-        self, str name, str signature, uintptr_t function, uint64_t generation
-    ) except NULL
+    cdef jt_slot *new_line(self, str name, str signature, uintptr_t function) except NULL
     cdef void drop_line(self, jt_slot *line) noexcept
     cdef uintptr_t function_for(
         self, Py_ssize_t index, bint nogil, target, follower, signature

@@ -38,30 +38,23 @@ cdef extern from *:
         free(line);
     }
     #endif
-    static jt_slot *jt_new_line(const char *name, const char *signature, uintptr_t function,
-                                uint64_t generation) {
+    static jt_slot *jt_new_line(const char *name, const char *signature, uintptr_t function) {
         jt_slot *line = jt_allocate_line();
         if (line != NULL) {
             memset(line, 0, 128);
             line->name = name;
             line->signature = signature;
-            jt_store_function(line, function, generation);
+            jt_store_function(line, function, 0);
         }
         return line;
     }
-
-    static void jt_report(PyObject *error, PyObject *where) {
-        PyErr_Restore(Py_NewRef((PyObject *)Py_TYPE(error)), Py_NewRef(error),
-                      PyException_GetTraceback(error));
-        PyErr_WriteUnraisable(where);
-    }
     """
-    jt_slot *jt_new_line(const char *, const char *, uintptr_t, uint64_t) noexcept
+    jt_slot *jt_new_line(const char *, const char *, uintptr_t) noexcept
     void jt_free_line(jt_slot *) noexcept
-    void jt_report(object, object) noexcept
 
 
 @cython.final
+@cython.no_gc_clear
 cdef class Records:
     """The lines of one table's slots, for callers with the GIL and for those without."""
 
@@ -77,12 +70,13 @@ cdef class Records:
         # Without lines: a table that has one is never collected.
         PyMem_Free(self.lines)
 
-    cdef jt_slot *new_line(
-        self, str name, str signature, uintptr_t function, uint64_t generation
-    ) except NULL:
-        """A line that nobody knows yet; ``name`` and ``signature`` live as long as the table."""
+    cdef jt_slot *new_line(self, str name, str signature, uintptr_t function) except NULL:
+        """A line that nobody knows yet, of no generation.
+
+        ``name`` and ``signature`` live as long as the table.
+        """
         cdef jt_slot *line = jt_new_line(
-            PyUnicode_AsUTF8(name), PyUnicode_AsUTF8(signature), function, generation
+            PyUnicode_AsUTF8(name), PyUnicode_AsUTF8(signature), function
         )
         if line == NULL:
             raise MemoryError
@@ -113,19 +107,17 @@ cdef class Records:
         return callback.address
 
 
-def report(error, where):
-    """Hand an exception that cannot be raised to `sys.unraisablehook`."""
-    jt_report(error, where)
-
-
 def new_reference(value):
     """The address of an object, as an int, with a reference that the receiver owns."""
     Py_INCREF(value)
     return <uintptr_t><PyObject *>value
 
 
-def object_at(uintptr_t address):
-    """The object at an address that C passed; the reference is borrowed from the caller."""
-    if address == 0:
+def object_at(address):
+    """The object at an address that C passed, which ctypes shows as None if it is NULL.
+
+    The reference is borrowed from the caller.
+    """
+    if not address:
         raise ValueError("C passed NULL for an object")
-    return <object><PyObject *>address
+    return <object><PyObject *><uintptr_t>address

@@ -19,6 +19,7 @@ __all__ = ["Shape", "misfits", "shape_of", "shape_of_function", "shape_of_signat
 # Bits of co_flags, as the inspect module names them.
 CO_VARARGS, CO_VARKEYWORDS, CO_GENERATOR = 0x04, 0x08, 0x20
 CO_COROUTINE, CO_ASYNC_GENERATOR = 0x80, 0x200
+UNUSUAL = CO_VARARGS | CO_VARKEYWORDS | CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR
 
 
 class Shape:
@@ -39,15 +40,15 @@ class Shape:
         self,
         names: tuple[str, ...],
         required: int,
-        *,
         only: int = 0,
+        defaults: tuple[object, ...] = (),
+        *,
         keywords: tuple[str, ...] = (),
         needed: tuple[str, ...] = (),
         varargs: bool = False,
         varkeywords: bool = False,
         kind: str = "",
         selfless: bool = False,
-        defaults: tuple[object, ...] = (),
     ) -> None:
         self.names = names
         self.required = required
@@ -79,38 +80,35 @@ class Shape:
 def shape_of_function(function: FunctionType, bound: int) -> Shape:
     """The shape of a plain function, whose first ``bound`` parameters (0 or 1) are given."""
     code = function.__code__
-    flags = code.co_flags
     count = code.co_argcount
     names = code.co_varnames
+    flags = code.co_flags & UNUSUAL
     defaults = function.__defaults__ or ()
+    positional = names[bound:count]
+    required = count - bound - len(defaults)
+    only = code.co_posonlyargcount
+    if only:
+        only -= bound
+    if not (flags or code.co_kwonlyargcount) and required >= 0:
+        return Shape(positional, required, only, defaults)
     kind = ""
-    if flags & (CO_COROUTINE | CO_GENERATOR):
-        kind = "async def" if flags & CO_COROUTINE else "generator"
-    elif flags & CO_ASYNC_GENERATOR:
+    if flags & CO_COROUTINE:
+        kind = "async def"
+    elif flags & (CO_GENERATOR | CO_ASYNC_GENERATOR):
         kind = "generator"
-    if not (code.co_kwonlyargcount or flags & (CO_VARARGS | CO_VARKEYWORDS) or count < bound):
-        required = count - len(defaults) - bound
-        only = code.co_posonlyargcount - bound
-        return Shape(
-            names[bound:count],
-            required if required > 0 else 0,
-            only=only if only > 0 else 0,
-            kind=kind,
-            defaults=defaults,
-        )
     keywords = names[count : count + code.co_kwonlyargcount]
     given = function.__kwdefaults__ or {}
     return Shape(
-        names[bound:count],
-        max(count - len(defaults) - bound, 0),
-        only=max(code.co_posonlyargcount - bound, 0),
+        positional,
+        max(required, 0),
+        max(only, 0),
+        defaults,
         keywords=keywords,
         needed=tuple([name for name in keywords if name not in given]),
         varargs=bool(flags & CO_VARARGS),
         varkeywords=bool(flags & CO_VARKEYWORDS),
         kind=kind,
         selfless=count < bound and not flags & CO_VARARGS,
-        defaults=defaults,
     )
 
 
@@ -159,8 +157,7 @@ def shape_of(found: Callable[..., Any]) -> Shape | None:
 
     try:
         signature = inspect.signature(found)
-        called = found if callable(getattr(found, "__code__", None)) else type(found).__call__
-        waits = inspect.iscoroutinefunction(found) or inspect.iscoroutinefunction(called)
+        waits = any(map(inspect.iscoroutinefunction, (found, type(found).__call__)))
     except Exception:  # builtins without a signature, and whatever a __signature__ raises
         return None
     return shape_of_signature(signature, 0, "async def" if waits else "")
@@ -222,7 +219,8 @@ def misfits(wanted: Shape, found: Shape) -> Iterator[str]:
         if wanted.varkeywords:
             yield "it does not take **kwargs"
     else:
-        doubled = [name for name in wanted.keywords if name in found.names[found.only : most]]
+        filled = found.names[found.only : None if wanted.varargs else most]
+        doubled = [name for name in wanted.keywords if name in filled]
         if doubled:
             yield f"it takes {_quoted(doubled)} by position as well"
     missing = [name for name in found.needed if name not in wanted.needed]

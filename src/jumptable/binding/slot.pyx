@@ -1,4 +1,4 @@
-"""Slot: a callable that follows a table's swaps; and what an unbound slot holds."""
+"""Slot: a callable that follows a table's swaps; what an unbound slot holds; what C calls back."""
 
 cimport cython
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
@@ -19,6 +19,14 @@ cdef extern from "follow.h":
         void *member
         uint64_t *calls
     object jt_follow(object, PyObject *const *, size_t, object)
+
+cdef extern from "guard.h":
+    ctypedef struct jt_guarded:
+        void *call
+        PyObject *function
+        PyObject *zero
+        PyObject *where
+    object jt_guard(object, PyObject *const *, size_t, object)
 
 cdef extern from "Python.h":
     object PyVectorcall_Call(object, object, object)
@@ -64,7 +72,7 @@ cdef class Slot:
         return f"<slot {self.__name__!r} of {type(self.facade).__name__}: {self.__wrapped__!r}>"
 
     def __reduce__(self):
-        raise TypeError(f"cannot pickle the slot {self.__name__!r}: its table is this process's own")
+        raise TypeError(f"cannot pickle the slot {self.__name__!r}: it belongs to this process")
 
 
 @cython.final
@@ -114,9 +122,35 @@ cdef class Unbound:
         return f"<unbound slot {self.__name__!r} of {self.table}>"
 
 
+@cython.final
+@cython.no_gc_clear
+cdef class Guarded:
+    """Calls ``function``; reports what it raises, as an exception in ``where``, and gives ``zero``.
+
+    Only for callers by vectorcall, such as ctypes: see guard.h.
+    """
+
+    # In this order first: guard.h finds them.
+    cdef void *call
+    cdef object function
+    cdef object zero
+    cdef object where
+
+    def __cinit__(self, function, zero, where):
+        self.function = function
+        self.zero = zero
+        self.where = where
+        self.call = <void *>jt_guard
+
+    def __call__(self, *args, **kwargs):
+        return PyVectorcall_Call(self, args, kwargs)
+
+
 cdef int set_up() except -1:
     cdef Slot slot = Slot.__new__(Slot, PRIVATE)
+    cdef Guarded guarded = Guarded.__new__(Guarded, "function", "zero", "where")
     cdef jt_follower *head = <jt_follower *><void *>slot
+    cdef jt_guarded *start = <jt_guarded *><void *>guarded
     slot.facade, slot.member = "facade", "member"
     if (
         <void *>&slot.call != <void *>&head.call
@@ -125,7 +159,15 @@ cdef int set_up() except -1:
         or <void *>&slot.calls != <void *>&head.calls
     ):
         raise ImportError("jumptable was built with a Slot whose layout its call doesn't know")
+    if (
+        <void *>&guarded.call != <void *>&start.call
+        or <PyObject *>guarded.function != start.function
+        or <PyObject *>guarded.zero != start.zero
+        or <PyObject *>guarded.where != start.where
+    ):
+        raise ImportError("jumptable was built with a Guarded whose layout its call doesn't know")
     jt_enable_vectorcall(<PyTypeObject *>Slot, <char *>&slot.call - <char *>head)
+    jt_enable_vectorcall(<PyTypeObject *>Guarded, <char *>&guarded.call - <char *>start)
     return 0
 
 

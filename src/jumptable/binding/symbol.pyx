@@ -256,7 +256,7 @@ cdef str expression(value):
         if isnan(value):
             return f"{nan_module()}.nan"
         return "1e999" if value > 0 else "-1e999"
-    return repr(value)
+    return ascii(value)  # inspect reads no other text
 
 
 def checked_defaults(function, tuple defaults not None):

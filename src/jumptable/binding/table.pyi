@@ -1,5 +1,4 @@
 from collections.abc import Callable, Iterable, Mapping
-from types import GenericAlias
 from typing import Any, Generic, TypeVar, final, overload
 
 from ..loading.plugin import Plugin

@@ -4,8 +4,10 @@ Invariants
 - A bind resolves and checks everything first, in ordinary Python, holding no lock. Then it stores
   all targets, the functions for C and the generation in one critical section of the facade, in
   which nothing can fail, no Python code runs and no reference is given up. With a GIL a bind is
-  therefore one step for all threads; without one, each slot changes in one step, and binds don't
-  mix.
+  therefore one step for all threads; without one, each slot changes in one step, binds don't mix,
+  and the generation comes last: who reads it calls what that bind stored, or something newer.
+- What C has asked for is read in that section, and still counts in it when the bind stores:
+  neither a bind nor a new line is based on what the other has changed meanwhile.
 - Replaced targets are released after that section: what their ``__del__`` does, binding this very
   table included, finds the table as the bind left it.
 - The names and the facade never change. What a slot calls is kept by one facade, ``targets``; it
@@ -35,6 +37,7 @@ from .suggest import suggestion
 
 cdef extern from "Python.h":
     void Py_XDECREF(PyObject *) noexcept
+    PyObject *PyErr_Occurred() noexcept
 
 cdef extern from *:
     """
@@ -43,7 +46,7 @@ cdef extern from *:
     ctypedef struct jt_host_api:
         uint32_t abi
         uint32_t size
-        jt_slot *(*get_slot)(object, const char *, const char *) except NULL
+        jt_slot *(*get_slot)(PyObject *, const char *, const char *) except NULL
     jt_host_api jt_host_functions
     const uint32_t JUMPTABLE_ABI
     const char *JT_HOST_CAPSULE
@@ -55,10 +58,10 @@ cdef str shown(source):
     """A bind's source, for messages: its own repr may be long, or fail."""
     cls = type(source)
     if issubclass(cls, type):
-        return f"the class {source.__name__}"
+        return f"the class {source.__name__} (not an instance of it)"
     if cls is ModuleType:
         return f"the module {source.__name__}"
-    if hasattr(cls, "_targets"):
+    if hasattr(cls, "_jumptable_targets"):
         return source.name
     return f"the {cls.__module__}.{cls.__qualname__} object"
 
@@ -72,6 +75,7 @@ cdef bint is_mapping(source) except -1:
 
 
 @cython.final
+@cython.no_gc_clear  # whatever cycle this is in has a facade, a container or a class to clear
 cdef class Table:
     """Callables under names, found by attribute; all can be replaced while they are called.
 
@@ -144,13 +148,19 @@ cdef class Table:
         that names no slots; PluginInitError if a Python plugin's class cannot be instantiated.
         """
         cdef list indices = self.selected(only)
-        cdef list members = [self.members[index] for index in indices]
-        resolve = getattr(type(source), "_targets", None)  # a Plugin, whose room comes after this
-        described = shown(source)
-        sys.audit("jumptable.swap", self.interface.name, described, [m.name for m in members])
+        cdef list members = [], names = []
+        for index in indices:  # Cython's comprehensions free too much where memory runs out
+            members.append(self.members[index])
+            names.append(self.names[index])
+        resolve = getattr(type(source), "_jumptable_targets", None)  # a Plugin, of a later room
+        if isinstance(source, str) or hasattr(type(source), "__fspath__"):
+            raise TypeError(f"bind takes an open plugin: table.bind(jumptable.open({source!r}))")
+        mapped = resolve is None and is_mapping(source)
+        described = "the mapping" if mapped else shown(source)
+        sys.audit("jumptable.swap", self.interface.name, described, names)
         if resolve is not None:
             targets = resolve(source, self.interface, members)
-        elif is_mapping(source):
+        elif mapped:
             targets = fit_callables(self.interface, members, source, described)
         else:
             targets = fit_object(self.interface, members, source, described)
@@ -243,7 +253,7 @@ cdef class Table:
         """Bind what was checked."""
         cdef Py_ssize_t position, index, done = 0, count = len(indices)
         cdef jt_bind *binds = <jt_bind *>PyMem_Calloc(count, sizeof(jt_bind))
-        cdef object replaced = plugin
+        cdef object _replaced = plugin  # released after the section
         if binds == NULL:
             raise MemoryError
         try:
@@ -256,19 +266,30 @@ cdef class Table:
                     <PyObject *>self.targets, <PyObject *>self.words[index]
                 )
             while not done:
-                made = self.records.made
+                with cython.critical_section(self.targets):
+                    made = self.records.made
+                    if made:
+                        self.find_lines(binds, indices)
                 if made:
                     self.choose_functions(binds, indices, targets)
                 with cython.critical_section(self.targets):
                     if made == self.records.made:
+                        jt_store_all(binds, count, self.binds + 1)
+                        _replaced, self.source = self.source, plugin
                         jt_store_number(&self.binds, self.binds + 1)
-                        jt_store_all(binds, count, self.binds)
-                        replaced, self.source = self.source, plugin
                         done = 1
         finally:
             for position in range(count):
                 Py_XDECREF(binds[position].target)
             PyMem_Free(binds)
+
+    cdef void find_lines(self, jt_bind *binds, list indices) noexcept:
+        """Which slots C has asked for."""
+        cdef Py_ssize_t position, index
+        for position in range(len(indices)):
+            index = indices[position]
+            binds[position].lines[0] = self.records.lines[2 * index]
+            binds[position].lines[1] = self.records.lines[2 * index + 1]
 
     cdef choose_functions(self, jt_bind *binds, list indices, list targets):
         """What C shall call, for the slots that it has asked for."""
@@ -277,7 +298,6 @@ cdef class Table:
         for position in range(len(indices)):
             index = indices[position]
             for nogil in range(2):
-                binds[position].lines[nogil] = self.records.lines[2 * index + nogil]
                 if binds[position].lines[nogil] != NULL:
                     binds[position].functions[nogil] = self.records.function_for(
                         index, nogil, targets[position], self.follower(index),
@@ -289,7 +309,7 @@ cdef class Table:
         cdef Py_ssize_t index = self.index_of(name)
         cdef jt_slot *line
         cdef jt_slot **entry
-        cdef PyObject **word
+        cdef uint64_t binds
         cdef uintptr_t function
         cdef bint entered = False
         wanted = parse_signature(signature)
@@ -306,10 +326,10 @@ cdef class Table:
                 f"for as '{wanted.text}'; use its own signature"
             )
         entry = &self.records.lines[2 * index + <int>wanted.nogil]
-        word = jt_word_of(<PyObject *>self.targets, <PyObject *>self.words[index])
         while True:
             with cython.critical_section(self.targets):
                 line = entry[0]
+                binds = self.binds
             if line != NULL:
                 return line
             target = jt_load_member(<PyObject *>self.targets, <PyObject *>self.words[index])
@@ -317,10 +337,11 @@ cdef class Table:
                 index, wanted.nogil, target, self.follower(index), own
             )
             text = self.records.kept.setdefault(wanted.text, wanted.text)
-            line = self.records.new_line(self.names[index], text, function, self.binds)
+            line = self.records.new_line(self.names[index], text, function)
+            line.generation = binds
             with cython.critical_section(self.targets):
-                # Unless another thread was faster, or has bound something else meanwhile.
-                if entry[0] == NULL and word[0] == <PyObject *>target:
+                # Unless another thread was faster, or has bound something meanwhile.
+                if entry[0] == NULL and self.binds == binds:
                     entry[0] = line
                     self.records.made += 1
                     entered = True
@@ -330,8 +351,13 @@ cdef class Table:
             self.records.drop_line(line)
 
 
-cdef jt_slot *get_slot_of(object table, const char *name, const char *signature) except NULL:
+cdef jt_slot *get_slot_of(PyObject *given, const char *name, const char *signature) except NULL:
     """What host.h calls."""
+    if given == NULL:
+        if PyErr_Occurred() == NULL:
+            raise TypeError("jt_get_slot() takes a jumptable.Table, and got NULL")
+        return NULL
+    table = <object>given
     if not isinstance(table, Table):
         raise TypeError(f"jt_get_slot() takes a jumptable.Table, not {type(table).__name__}")
     if name == NULL or signature == NULL:

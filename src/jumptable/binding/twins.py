@@ -13,6 +13,8 @@ from .interfaces import public_bases
 
 __all__ = ["twin_problems"]
 
+MISSING = object()
+
 
 def twin_problems(wanted: type, subject: object) -> list[str]:
     """A line for each base of ``wanted`` of which ``subject`` has a twin instead.
@@ -53,22 +55,35 @@ def _likeness(wanted: type, found: type, is_concrete: bool) -> str:
     file = _file_of(wanted)
     same_file = file is not None and file == _file_of(found)
     if wanted.__module__ == found.__module__:
-        return "reloaded"
+        if "<locals>" in wanted.__qualname__:
+            return "remade" if _is_copy(wanted, found) else ""
+        # Not what type() was given one name for, twice: one of them is what the module shows.
+        return "reloaded" if _in_module(wanted) in (wanted, found, None) else ""
     if same_file:
         return "renamed"
-    # A plugin's own class may well have the name and the methods of what it implements. Its base
-    # is a copy only if it has nothing that the original lacks: methods that are abstract, or the
-    # very same code.
-    if not is_concrete and _public(wanted) == _public(found) and _same_code(wanted, found):
-        return "copied"
-    return ""
+    return "copied" if not is_concrete and _is_copy(wanted, found) else ""
+
+
+def _in_module(cls: type) -> object:
+    """What the module of a class has under the name of the class; None without the module."""
+    found: object = sys.modules.get(cls.__module__)
+    for name in cls.__qualname__.split("."):
+        if found is not None:
+            found = getattr(found, name, MISSING)
+    return found
 
 
 def _public(cls: type) -> set[str]:
     return {name for name in vars(cls) if not name.startswith("_")}
 
 
-def _same_code(one: type, other: type) -> bool:
+def _is_copy(one: type, other: type) -> bool:
+    """Whether two classes have the same methods, either abstract in both or of the same code.
+
+    A plugin's own class may well have the name and the methods of what it implements.
+    """
+    if _public(one) != _public(other):
+        return False
     for name in _public(one):
         first, second = vars(one)[name], vars(other)[name]
         abstract = getattr(first, "__isabstractmethod__", False)
@@ -104,7 +119,7 @@ def _problem(wanted: type, found: type, subject: object, how: str) -> str:
     relation = "is made from" if type(subject) is found else f"is a {kind}, which inherits from"
     here = f"{wanted.__module__}.{name} ({_file_of(wanted) or 'no file'})"
     there = f"{found.__module__}.{name} ({_file_of(found) or 'no file'})"
-    if how == "reloaded" and "<locals>" in name:
+    if how == "remade":
         cause = "the function that defines it ran twice; define the interface in a module"
     elif how == "reloaded":
         cause = (

@@ -5,7 +5,8 @@ Invariants
   a library with damaged ones works like one without.
 - pyelftools seeks in streams that all look-ups share: ``lock`` is held while it is at work. What
   was found is in ``known``, a dictionary that only grows, and is read without the lock. A forked
-  child starts anew, because the thread that held the lock may not have been forked.
+  child starts anew, because the thread that held the lock may not have been forked. ``reader`` is
+  the thread that holds it: what an import or a finaliser looks up meanwhile must not wait.
 - Reading ends: entries are walked forwards only, and counted.
 """
 
@@ -29,14 +30,25 @@ if TYPE_CHECKING:
     from ..binding.signatures import CType
     from .files import LibraryFile
 
-    Entries = dict[int, list[DIE]]  # functions by address
+    # Where the functions' entries are, by the address of the code; and why some are missing.
+    Entries = tuple[dict[int, list[int]], str]
 
 __all__ = ["DebugInfo", "Described"]
 
 # Of one file and one compile unit, in bytes and entries; beyond them it would take many seconds.
 MAX_SIZE: Final = 1 << 28
 MAX_ENTRIES: Final = 100_000
-DW_CC_NOCALL = 3
+# DWARF 5, section 7.15: those of C, and of a main program.
+USUAL_CONVENTIONS: Final = (1, 2)
+# C, C++, then Objective-C, Rust and Zig, by DWARF's numbers for languages and their versions.
+# Others hide that arguments are passed by reference (Fortran), or have no types (assembler).
+C_LANGUAGES: Final = frozenset(
+    (
+        *(0x01, 0x02, 0x0C, 0x1D, 0x2C, 0x3E),
+        *(0x04, 0x1A, 0x21, 0x2A, 0x2B, 0x3A),
+        *(0x10, 0x11, 0x1C, 0x27),
+    )
+)
 
 
 class Described:
@@ -85,7 +97,7 @@ def _fits(own: CType, wanted: CType, loose: bool) -> bool:
 class DebugInfo:
     """The debug information of one library; nothing is read before the first look-up."""
 
-    __slots__ = ("dwarf", "file", "known", "lock", "process", "units")
+    __slots__ = ("dwarf", "file", "known", "lock", "process", "reader", "units", "whereabouts")
 
     def __init__(self, file: LibraryFile) -> None:
         self.file = file
@@ -95,8 +107,10 @@ class DebugInfo:
     def _renew(self) -> None:
         self.lock = _thread.allocate_lock()
         self.process = os.getpid()
+        self.reader = 0
         self.dwarf: DWARFInfo | str | None = None  # a str says why there is none
         self.units: dict[int, Entries] = {}
+        self.whereabouts: _Whereabouts | None = None
 
     def describe(self, name: str, address: int) -> Described:
         """What a function is, by its symbol and its address in the file."""
@@ -104,8 +118,15 @@ class DebugInfo:
         if found is None:
             if self.process != os.getpid():
                 self._renew()
+            thread = _thread.get_ident()
+            if self.reader == thread:
+                return Described(None, problem="its debug information is being read")
             with self.lock:
-                found = self._describe(name, address)
+                self.reader = thread
+                try:
+                    found = self._describe(name, address)
+                finally:
+                    self.reader = 0
             found = self.known.setdefault((name, address), found)
         return found
 
@@ -114,16 +135,21 @@ class DebugInfo:
             self.dwarf = self._open()
         if isinstance(self.dwarf, str):
             return Described(None, problem=self.dwarf)
+        problem = ""
         try:
-            for unit in self._units_at(self.dwarf, address):
-                for entry in self._functions(unit).get(address, ()):
+            if self.whereabouts is None:
+                self.whereabouts = _Whereabouts(self.dwarf)
+            for unit in self.whereabouts.units_at(address):
+                functions, problem = self._functions(unit)
+                for offset in functions.get(address, ()):
+                    entry = unit.get_DIE_from_refaddr(offset)
                     if name in _names(entry):
                         return _described(entry)
         except Unsupported as error:
             return Described(None, problem=f"in its debug information, {error}")
         except Exception as error:  # pyelftools raises whatever damaged numbers lead to
             return Described(None, problem=_unreadable(error))
-        return Described(None, problem="its debug information does not describe it")
+        return Described(None, problem=problem or "its debug information does not describe it")
 
     def _open(self) -> DWARFInfo | str:
         try:
@@ -134,45 +160,67 @@ class DebugInfo:
                 "pip install 'jumptable[dwarf]'"
             )
         try:
-            with open(self.file.path, "rb") as stream:
+            # Non-blocking: it may have become a FIFO since.
+            descriptor = os.open(self.file.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            with os.fdopen(descriptor, "rb") as stream:
                 status = os.fstat(stream.fileno())
                 now = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
                 file = self.file
                 if now != (file.device, file.inode, file.size, file.mtime_ns):
                     return "its file was changed since it was loaded"
                 elf = ELFFile(stream)
-                sections = [s for s in elf.iter_sections() if ".debug_" in s.name]
+                sections = [s for s in elf.iter_sections() if "debug_" in s.name]
                 if sum(s.data_size for s in sections) > MAX_SIZE:
                     return "its debug information is too large to be searched"
                 return elf.get_dwarf_info(relocate_dwarf_sections=False, follow_links=False)
         except Exception as error:
             return _unreadable(error)
 
-    def _units_at(self, dwarf: DWARFInfo, address: int) -> Iterator[CompileUnit]:
-        """The compile units that may hold the code at an address."""
-        ranges = dwarf.get_aranges()
-        offset = ranges.cu_offset_at_addr(address) if ranges else None
+    def _functions(self, unit: CompileUnit) -> Entries:
+        """The functions of a unit that have code: all, or those before what cannot be read."""
+        entries = self.units.get(unit.cu_offset)
+        if entries is None:
+            found: dict[int, list[int]] = {}
+            problem = ""
+            try:
+                for entry, _ in _walk(unit.get_top_DIE()):
+                    if entry.tag == "DW_TAG_subprogram":
+                        for start, _ in _Extent(entry).ranges:
+                            found.setdefault(start, []).append(entry.offset)
+            except Unsupported as error:
+                problem = f"in its debug information, {error}"
+            except Exception as error:
+                problem = _unreadable(error)
+            entries = self.units[unit.cu_offset] = (found, problem)
+        return entries
+
+
+class _Whereabouts:
+    """Which compile unit an address belongs to."""
+
+    def __init__(self, dwarf: DWARFInfo) -> None:
+        self.dwarf = dwarf
+        self.table = dwarf.get_aranges()
+        self.extents: list[tuple[_Extent, CompileUnit]] = []
+        self.is_complete = False
+
+    def units_at(self, address: int) -> list[CompileUnit]:
+        """By the table made for it, or else, since not all compilers make one, by each unit."""
+        offset = self.table.cu_offset_at_addr(address) if self.table else None
         if offset is not None:
-            yield dwarf.get_CU_at(offset)
-            return
-        for count, unit in enumerate(dwarf.iter_CUs()):
+            return [self.dwarf.get_CU_at(offset)]
+        if not self.is_complete:
+            self.is_complete = True  # or as good as it gets: what is damaged stays so
+            self._read_extents()
+        return [unit for extent, unit in self.extents if address in extent]
+
+    def _read_extents(self) -> None:
+        for count, unit in enumerate(self.dwarf.iter_CUs()):
             if count > MAX_ENTRIES:
                 raise Unsupported("there are too many compile units")
             top = unit.get_top_DIE()
-            if top.tag == "DW_TAG_compile_unit" and address in _Extent(top):
-                yield unit
-
-    def _functions(self, unit: CompileUnit) -> Entries:
-        """The functions of a unit that have code, by its address."""
-        found = self.units.get(unit.cu_offset)
-        if found is None:
-            found = {}
-            for entry, _ in _walk(unit.get_top_DIE()):
-                if entry.tag == "DW_TAG_subprogram":
-                    for start, _ in _Extent(entry).ranges:
-                        found.setdefault(start, []).append(entry)
-            self.units[unit.cu_offset] = found
-        return found
+            if top.tag == "DW_TAG_compile_unit":
+                self.extents.append((_Extent(top), unit))
 
 
 def _unreadable(error: Exception) -> str:
@@ -273,8 +321,12 @@ def _names(entry: DIE) -> set[str]:
 
 def _described(function: DIE) -> Described:
     """The signature of a function's entry; raises `Unsupported` where the notation has none."""
-    convention = _attribute(function, "DW_AT_calling_convention")
-    if convention and convention.attributes["DW_AT_calling_convention"].value == DW_CC_NOCALL:
+    language = function.cu.get_top_DIE().attributes.get("DW_AT_language")
+    if language is None or language.value not in C_LANGUAGES:
+        raise Unsupported("it is written in a language whose types say too little of a call")
+    name = "DW_AT_calling_convention"
+    holder = _attribute(function, name)
+    if holder is not None and holder.attributes[name].value not in USUAL_CONVENTIONS:
         raise Unsupported("it is not called as C calls functions")
     holders: list[tuple[DIE | None, str]] = [(_attribute(function, "DW_AT_type"), "its result")]
     # An instance may lack the parameters that an optimiser has removed, its origin does not.

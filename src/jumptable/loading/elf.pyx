@@ -162,7 +162,8 @@ cdef bytes notes_of(Image image):
 
 
 cdef bint has_debug_info(Image image):
-    return any(section.name == ".debug_info" and section.size for section in image.sections)
+    names = (".debug_info", ".zdebug_info")
+    return any(section.name in names and section.size for section in image.sections)
 
 
 cdef bytes string_at(bytes strings, offset):

@@ -103,29 +103,23 @@ def _made(interface: Interface, maker: Any, described: str, target: str) -> obje
     from ..binding.interfaces import not_fitting
 
     if not callable(maker):
-        raise not_fitting(
-            interface,
-            described,
-            [f"expected a factory, found a {type(maker).__name__}, which cannot be called"],
-        )
-    if isinstance(maker, type):
-        lacking = sorted(getattr(maker, "__abstractmethods__", ()))
-        if lacking:
-            raise not_fitting(
-                interface,
-                described,
-                [
-                    f"{name}: expected a method of {maker.__name__}, found an abstract one; "
-                    "define it"
-                    for name in lacking
-                ],
-            )
+        problem = f"factory: expected a callable, found an object of type {type(maker).__name__}"
+        raise not_fitting(interface, described, [problem])
     try:
         return maker()
     except (Exception, SystemExit) as error:
         hint = "; see the exception that caused this"
-        if isinstance(error, TypeError) and _needs_arguments(maker):
-            hint = "; it is called without arguments: name a factory that takes none"
+        if isinstance(error, TypeError):
+            # Only now: a class may make objects of another, which lacks nothing.
+            lacking = sorted(getattr(maker, "__abstractmethods__", ()))
+            if lacking and "abstract" in _text(error):
+                problems = [
+                    f"{name}: expected a definition in {maker.__name__}, found an abstract method"
+                    for name in lacking
+                ]
+                raise not_fitting(interface, described, problems) from error
+            if _needs_arguments(maker):
+                hint = "; it is called without arguments: name a factory that takes none"
         raise PluginInitError(
             f"calling {described} {description(error)}{hint}", target=target
         ) from error

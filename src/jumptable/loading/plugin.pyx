@@ -152,7 +152,7 @@ cdef class Plugin:
         names = tuple([member.name for member in wanted.members])
         return new_facade(wanted.name, names, targets)
 
-    def _targets(self, interface, members, factory=None):
+    def _jumptable_targets(self, interface, members, factory=None):
         """For tables: the callables for some members of an interface, in their order."""
         return self._source.bound(self, interface, members, factory)[1]
 

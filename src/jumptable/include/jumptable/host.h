@@ -22,6 +22,8 @@
  *   sys.unraisablehook, and the caller gets zero, NULL or false. So does the caller of an unbound
  *   slot: that exception is UnboundSlotError. A `const char *` that Python returned stays valid
  *   until the same thread calls that slot again. Pointers reach Python as addresses (int or None).
+ *   A native function that uses Python's C API and is called directly may leave its exception set,
+ *   as any C function may: look with PyErr_Occurred() where that can be.
  * - The signature says how the host calls. Without `nogil` it holds the GIL. With `nogil` it need
  *   not: native functions that may use Python's C API are then called through the callback as
  *   well, unless they were looked up as `nogil` themselves.
@@ -55,7 +57,7 @@ typedef void (*jt_function)(void);
  * added, in `reserved`. */
 typedef struct jt_slot {
     jt_function function;  /* what to call now: load it with jt_load */
-    uint64_t generation;   /* Table.generation of the bind that stored it: see jt_read */
+    uint64_t generation;   /* Table.generation when it was stored: see jt_read */
     uint64_t sequence;     /* odd while the two above are being replaced */
     const char *name;      /* never changes */
     const char *signature; /* canonical; never changes */
@@ -75,19 +77,38 @@ typedef struct jt_host_api {
 static const jt_host_api *jt_host = NULL;
 
 /* Import jumptable, once per file and before any other call. Needs the GIL. 0, or -1 with an
- * exception: ImportError if jumptable is missing or older than this header. */
+ * exception: ImportError if jumptable is missing or older than this header, and whatever importing
+ * it raises. */
 static inline int jt_import(void) {
     const jt_host_api *found;
+    PyObject *module;
     if (jt_host != NULL)
         return 0;
-    found = (const jt_host_api *)PyCapsule_Import(JT_HOST_CAPSULE, 0);
-    if (found == NULL)
+    module = PyImport_ImportModule("jumptable"); /* PyCapsule_Import hides why that failed */
+    if (module == NULL)
         return -1;
-    if (found->abi != JUMPTABLE_ABI || found->size < sizeof(jt_host_api)) {
+    Py_DECREF(module);
+    found = (const jt_host_api *)PyCapsule_Import(JT_HOST_CAPSULE, 0);
+    if (found == NULL) {
+        if (PyErr_ExceptionMatches(PyExc_AttributeError))
+            PyErr_SetString(PyExc_ImportError,
+                            "the jumptable that is installed has no C interface; install the "
+                            "version that this module was compiled for, or a later one");
+        return -1;
+    }
+    if (found->abi != JUMPTABLE_ABI) {
         PyErr_Format(PyExc_ImportError,
                      "this module was compiled for jumptable ABI %d, and the jumptable that is "
                      "installed has ABI %d; compile it again, or install the other version",
                      JUMPTABLE_ABI, (int)found->abi);
+        return -1;
+    }
+    if (found->size < sizeof(jt_host_api)) {
+        PyErr_Format(PyExc_ImportError,
+                     "this module was compiled for a later jumptable than the one that is "
+                     "installed (its C interface has %d bytes, expected %d or more); install that "
+                     "version, or compile it again",
+                     (int)found->size, (int)sizeof(jt_host_api));
         return -1;
     }
     jt_host = found;
@@ -97,7 +118,8 @@ static inline int jt_import(void) {
 /* A slot of a jumptable.Table, as a function of this C signature. Needs the GIL. NULL with an
  * exception: AttributeError for a name that the table does not have, SignatureError for a
  * signature that is not the slot's own (or is malformed), TypeError for what is no table,
- * RuntimeError where jt_import was not called. The same arguments give the same slot. */
+ * RuntimeError where jt_import was not called. A `table` that is NULL because of an exception
+ * leaves that exception. The same arguments give the same slot. */
 static inline jt_slot *jt_get_slot(PyObject *table, const char *name, const char *signature) {
     if (jt_host == NULL) {
         PyErr_SetString(PyExc_RuntimeError, "call jt_import() before jt_get_slot()");

@@ -1,0 +1,91 @@
+"""mypy and pyright find in example.py what they shall, and nothing else; and it runs."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+import site
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import jumptable
+
+EXAMPLE = Path(__file__).parent / "example.py"
+# Where checkers find jumptable; they know where installed packages are.
+FOLDER = str(Path(jumptable.__file__).parent.parent)
+INSTALLED = FOLDER in site.getsitepackages()
+
+
+@pytest.fixture
+def example(tmp_path: Path) -> Path:
+    """A copy away from the tests, so that no configuration of theirs applies."""
+    return Path(shutil.copy(EXAMPLE, tmp_path))
+
+
+def run(*command: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command,
+        cwd=folder,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def mypy(example: Path) -> subprocess.CompletedProcess[str]:
+    if importlib.util.find_spec("mypy") is None:
+        pytest.skip("needs mypy")
+    where = {} if INSTALLED else {"MYPYPATH": FOLDER}
+    return run(
+        *(sys.executable, "-m", "mypy", "--strict", "--warn-unused-ignores", example.name),
+        folder=example.parent,
+        **where,
+    )
+
+
+def pyright(example: Path) -> subprocess.CompletedProcess[str]:
+    found = shutil.which("pyright", path=f"{Path(sys.executable).parent}{os.pathsep}{os.defpath}")
+    found = found or shutil.which("pyright")
+    if found is None or run(found, "--version", folder=example.parent).returncode != 0:
+        pytest.skip("needs pyright")
+    configuration = {
+        "include": [example.name],
+        "extraPaths": [] if INSTALLED else [FOLDER],
+        "typeCheckingMode": "strict",
+        "enableTypeIgnoreComments": False,
+        "reportUnnecessaryTypeIgnoreComment": "error",
+    }
+    (example.parent / "pyrightconfig.json").write_text(json.dumps(configuration))
+    return run(found, "--pythonpath", sys.executable, folder=example.parent)
+
+
+@pytest.mark.parametrize("check", [mypy, pyright])
+def test_checkers_find_the_mistakes_and_nothing_else(
+    example: Path, check: Callable[[Path], subprocess.CompletedProcess[str]]
+) -> None:
+    done = check(example)
+    assert done.returncode == 0, done.stdout + done.stderr
+    # They would also be content with a jumptable of which they know nothing.
+    text = example.read_text()
+    example.write_text(text.replace("assert_type(table.facade, Filter)", "table.facade.other()"))
+    assert example.read_text() != text
+    done = check(example)
+    assert done.returncode == 1
+    assert "other" in done.stdout
+
+
+@pytest.mark.skipif(
+    sys.version_info < (3, 11) and importlib.util.find_spec("typing_extensions") is None,
+    reason="needs typing_extensions",
+)
+def test_the_example_runs() -> None:
+    done = run(sys.executable, str(EXAMPLE), folder=Path.cwd())
+    assert (done.stdout, done.stderr) == ("1.5 2.5\n", "")
