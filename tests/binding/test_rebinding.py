@@ -356,9 +356,7 @@ def test_a_native_plugin_that_lacks_one(
         (7, TypeError),
     ],
 )
-def test_an_only_that_names_no_slots(
-    watched: Watched, only: Any, error: type[Exception]
-) -> None:
+def test_an_only_that_names_no_slots(watched: Watched, only: Any, error: type[Exception]) -> None:
     before = watched.state()
     with pytest.raises(error):
         watched.table.bind(bound_to(2), only=only)
