@@ -113,13 +113,22 @@ def show(results: Results, measurement: Measurement) -> None:
             [
                 name,
                 f"{spread.median / 1e6:.3f}",
+                f"{timing.minimum / 1e6:.3f}",
                 f"{spread.low / 1e6:.3f}-{spread.high / 1e6:.3f}",
                 report.nanoseconds(spread.median / METHODS),
                 *cells,
             ]
         )
         entries.append({"name": name, **report.timing_entry(timing), "at_most_ms": target})
-    headings = ("bind", "median ms", "quartiles", "ns per method", "target", "verdict")
+    headings = (
+        "bind",
+        "median ms",
+        "minimum ms",
+        "quartiles",
+        "ns per method",
+        "target",
+        "verdict",
+    )
     title = f"An interface of {METHODS} methods, {measurement.rounds} rounds"
     results.table(title, headings, rows, entries)
 

@@ -10,6 +10,7 @@ host of bench_slot.py, which asks for every slot; if it is empty, those steps ar
 
 from __future__ import annotations
 
+import gc
 import json
 import sys
 from collections.abc import Callable, Iterator
@@ -114,6 +115,11 @@ def steps(slots: int, path: str, host: str) -> Iterator[str]:
         yield "C calls Python"
 
 
+def without_garbage(measure: Callable[[], int]) -> int:
+    gc.collect()
+    return measure()
+
+
 def loaded(host: str) -> ModuleType:
     import importlib.util
 
@@ -127,6 +133,8 @@ def loaded(host: str) -> ModuleType:
 
 def each_step(slots: int, path: str, host: str, measure: Callable[[], int]) -> dict[str, float]:
     found, taken = {}, 0
+    # As in jumptable.measuring.timing: when it comes, and how long it takes, depends on all else.
+    gc.disable()
     for done in steps(slots, path, host):
         if done:
             found[done] = (measure() - taken) / slots
@@ -136,8 +144,8 @@ def each_step(slots: int, path: str, host: str, measure: Callable[[], int]) -> d
 
 if __name__ == "__main__" and sys.argv[1] == "table":
     what, slots, path, host = sys.argv[2:]
-    measures = {"time": perf_counter_ns, "tracemalloc": traced}
-    measure = measures.get(what) or partial(status, what)
+    kept = traced if what == "tracemalloc" else partial(status, what)
+    measure = perf_counter_ns if what == "time" else partial(without_garbage, kept)
     print(json.dumps(each_step(int(slots), path, host, measure)))
 elif __name__ == "__main__":
     who, what, path = sys.argv[1:]
