@@ -24,11 +24,10 @@ SIGNATURE = "int64_t()"
 class Five:
     """The interface of tests/plugins/five.c."""
 
-    def one(self) -> int: ...
-    def two(self) -> int: ...
-    def three(self) -> int: ...
-    def four(self) -> int: ...
-    def five(self) -> int: ...
+    def one(self) -> int:
+        return 0
+
+    two = three = four = five = one
 
 
 def bound_to(value: object) -> dict[str, Callable[[], object]]:
@@ -58,7 +57,10 @@ def auditing(event: str, hook: Callable[[tuple[Any, ...]], None]) -> Iterator[No
 @pytest.mark.parametrize("by", ["facade", "slot"])
 def test_from_inside_the_call_that_is_swapped(by: str, count: bool) -> None:
     table = jt.Table(dict.fromkeys(NAMES), count=count)
-    call = table.slot("one") if by == "slot" else lambda: table.facade.one()
+    slot = table.slot("one")
+
+    def call() -> Any:
+        return slot() if by == "slot" else table.facade.one()
 
     def old() -> tuple[str, object]:
         # Nothing but the call itself holds this function when the swap is over.
@@ -158,11 +160,12 @@ def test_while_a_call_sleeps(fire_host: Any, caller: str) -> None:
     """The call that is under way finishes in the old target, and holds it; new ones don't wait."""
     table = jt.Table(dict.fromkeys(NAMES, SIGNATURE))
     slot = fire_host.get_slot(table, "one", SIGNATURE + " nogil")
-    call: Callable[[], Any] = {
+    calls: dict[str, Callable[[], Any]] = {
         "facade": lambda: table.facade.one(),
         "slot": table.slot("one"),
         "c": lambda: int(fire_host.call("int64_t", slot)),
-    }[caller]
+    }
+    call = calls[caller]
     inside, wake = threading.Event(), threading.Event()
 
     class Sleeper:

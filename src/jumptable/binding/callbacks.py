@@ -122,7 +122,9 @@ class _Texts:
             return 0
         text = value.encode() if isinstance(value, str) else value
         if not isinstance(text, bytes):
-            raise TypeError(f"expected str, bytes or None as the result, got {type(value).__name__}")
+            raise TypeError(
+                f"expected str, bytes or None as the result, got {type(value).__name__}"
+            )
         if b"\0" in text:
             raise ValueError("the result holds a NUL, where C would see its end")
         self._last[_thread.get_ident()] = text

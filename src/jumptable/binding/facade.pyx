@@ -9,7 +9,6 @@ Invariants
   the interpreter does without a lock, gets the old target or the new one, with its own reference.
 """
 
-cimport cython
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF
 

@@ -8,7 +8,7 @@ cdef extern from *:
     #include "atomics.h"
     #include "../include/jumptable/host.h"
 
-    /* Makes `sequence` odd, stores, makes it even: jt_read tells by it whether it read one store. */
+    /* `sequence` is odd while this stores: jt_read tells by it whether it read one store. */
     static inline void jt_store_function(jt_slot *slot, uintptr_t function, uint64_t generation) {
         jt_store_number(&slot->sequence, slot->sequence + 1);
         jt_store_pointer((void *volatile *)&slot->function, (void *)function);

@@ -1,4 +1,4 @@
-"""Slot: a callable that follows a table's swaps; what an unbound slot holds; what C calls back."""
+"""Slot: a callable that follows a table's swaps. Also what unbound slots hold, and what C calls."""
 
 cimport cython
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
@@ -72,7 +72,9 @@ cdef class Slot:
         return f"<slot {self.__name__!r} of {type(self.facade).__name__}: {self.__wrapped__!r}>"
 
     def __reduce__(self):
-        raise TypeError(f"cannot pickle the slot {self.__name__!r}: its table is this process's own")
+        raise TypeError(
+            f"cannot pickle the slot {self.__name__!r}: its table is this process's own"
+        )
 
 
 @cython.final

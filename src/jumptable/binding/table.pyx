@@ -4,8 +4,9 @@ Invariants
 - A bind resolves and checks everything first, in ordinary Python, holding no lock. Then it stores
   all targets, the functions for C and the generation in one critical section of the facade, in
   which nothing can fail, no Python code runs and no reference is given up. With a GIL a bind is
-  therefore one step for all threads; without one, each slot changes in one step, binds don't mix,
-  and the generation comes last: who reads it calls what that bind stored, or something newer.
+  therefore one step for all threads; without one, each slot changes in one step (but what Python
+  calls a moment before what C calls), binds don't mix, and the generation comes last: who reads it
+  calls what that bind stored, or something newer.
 - What C has asked for is read in that section, and still counts in it when the bind stores:
   neither a bind nor a new line is based on what the other has changed meanwhile.
 - Replaced targets are released after that section: what their ``__del__`` does, binding this very
@@ -151,7 +152,8 @@ cdef class Table:
         for index in indices:  # Cython's comprehensions free too much where memory runs out
             members.append(self.members[index])
             names.append(self.names[index])
-        resolve = getattr(type(source), "_table_targets", None)  # a Plugin, whose room comes after this
+        # A Plugin has this; its room comes after this one, so there is no class to ask for.
+        resolve = getattr(type(source), "_table_targets", None)
         described = shown(source)
         sys.audit("jumptable.swap", self.interface.name, described, names)
         if resolve is not None:
@@ -249,7 +251,7 @@ cdef class Table:
         """Bind what was checked."""
         cdef Py_ssize_t position, index, done = 0, count = len(indices)
         cdef jt_bind *binds = <jt_bind *>PyMem_Calloc(count, sizeof(jt_bind))
-        cdef object replaced = plugin
+        cdef object _replaced = plugin
         if binds == NULL:
             raise MemoryError
         try:
@@ -271,7 +273,7 @@ cdef class Table:
                 with cython.critical_section(self.targets):
                     if made == self.records.made:
                         jt_store_all(binds, count, self.binds + 1)
-                        replaced, self.source = self.source, plugin
+                        _replaced, self.source = self.source, plugin
                         jt_store_number(&self.binds, self.binds + 1)
                         done = 1
         finally:
