@@ -239,6 +239,51 @@ def test_an_audit_hook_that_refuses() -> None:
     assert table.facade.one() == 1 and table.generation == 1
 
 
+@contextmanager
+def while_a_callback_is_made(act: Callable[[], object]) -> Iterator[None]:
+    """Once; callbacks are made in Python, and so other threads may run meanwhile."""
+    pending = True
+
+    def profile(frame: Any, event: str, arg: object) -> None:
+        nonlocal pending
+        made = event == "call" and frame.f_code.co_filename.endswith("callbacks.py")
+        if made and pending and frame.f_code.co_name == "__init__":
+            pending = False
+            sys.setprofile(None)
+            act()
+
+    sys.setprofile(profile)
+    try:
+        yield
+    finally:
+        sys.setprofile(None)
+    assert not pending
+
+
+def test_c_asks_for_another_slot_during_a_bind(fire_host: Any, compile_plugin: Compile) -> None:
+    plugin = jt.open(compile_plugin("five", None, "-DIDENTITY=1"))
+    table = jt.Table(dict.fromkeys(NAMES, SIGNATURE))
+    table.bind(plugin)
+    slots = [fire_host.get_slot(table, "one", SIGNATURE)]
+    with while_a_callback_is_made(
+        lambda: slots.append(fire_host.get_slot(table, "two", SIGNATURE))
+    ):
+        table.bind(bound_to(2))
+    assert [fire_host.call("int64_t", slot, None, False) for slot in slots] == ["2", "2"]
+    assert [fire_host.generation(slot) for slot in slots] == [2, 2]
+
+
+def test_a_bind_while_c_asks_for_a_slot(fire_host: Any, compile_plugin: Compile) -> None:
+    plugin = jt.open(compile_plugin("five", None, "-DIDENTITY=1"))
+    table = jt.Table(dict.fromkeys(NAMES, SIGNATURE))
+    with while_a_callback_is_made(lambda: table.bind(plugin)):
+        slot = fire_host.get_slot(table, "one", SIGNATURE)
+    function = table.facade.one
+    assert fire_host.generation(slot) == 1
+    word = ctypes.c_void_p.from_address(slot).value
+    assert word == function.__self__.address
+
+
 def test_a_slot_that_ends_up_calling_itself() -> None:
     tables = [jt.Table({"one": None}) for _ in range(2)]
     for table, other in zip(tables, reversed(tables), strict=True):
