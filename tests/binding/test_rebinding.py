@@ -24,11 +24,10 @@ SIGNATURE = "int64_t()"
 class Five:
     """The interface of tests/plugins/five.c."""
 
-    def one(self) -> int: ...
-    def two(self) -> int: ...
-    def three(self) -> int: ...
-    def four(self) -> int: ...
-    def five(self) -> int: ...
+    def one(self) -> int:
+        return 0
+
+    two = three = four = five = one
 
 
 def bound_to(value: object) -> dict[str, Callable[[], object]]:
@@ -58,7 +57,10 @@ def auditing(event: str, hook: Callable[[tuple[Any, ...]], None]) -> Iterator[No
 @pytest.mark.parametrize("by", ["facade", "slot"])
 def test_from_inside_the_call_that_is_swapped(by: str, count: bool) -> None:
     table = jt.Table(dict.fromkeys(NAMES), count=count)
-    call = table.slot("one") if by == "slot" else lambda: table.facade.one()
+    slot = table.slot("one")
+
+    def call() -> Any:
+        return slot() if by == "slot" else table.facade.one()
 
     def old() -> tuple[str, object]:
         # Nothing but the call itself holds this function when the swap is over.
@@ -158,11 +160,12 @@ def test_while_a_call_sleeps(fire_host: Any, caller: str) -> None:
     """The call that is under way finishes in the old target, and holds it; new ones don't wait."""
     table = jt.Table(dict.fromkeys(NAMES, SIGNATURE))
     slot = fire_host.get_slot(table, "one", SIGNATURE + " nogil")
-    call: Callable[[], Any] = {
+    calls: dict[str, Callable[[], Any]] = {
         "facade": lambda: table.facade.one(),
         "slot": table.slot("one"),
         "c": lambda: int(fire_host.call("int64_t", slot)),
-    }[caller]
+    }
+    call = calls[caller]
     inside, wake = threading.Event(), threading.Event()
 
     class Sleeper:
@@ -234,6 +237,51 @@ def test_an_audit_hook_that_refuses() -> None:
     with auditing("jumptable.swap", refuse), pytest.raises(PermissionError):
         table.bind(bound_to(2))
     assert table.facade.one() == 1 and table.generation == 1
+
+
+@contextmanager
+def while_a_callback_is_made(act: Callable[[], object]) -> Iterator[None]:
+    """Once; callbacks are made in Python, and so other threads may run meanwhile."""
+    pending = True
+
+    def profile(frame: Any, event: str, arg: object) -> None:
+        nonlocal pending
+        made = event == "call" and frame.f_code.co_filename.endswith("callbacks.py")
+        if made and pending and frame.f_code.co_name == "__init__":
+            pending = False
+            sys.setprofile(None)
+            act()
+
+    sys.setprofile(profile)
+    try:
+        yield
+    finally:
+        sys.setprofile(None)
+    assert not pending
+
+
+def test_c_asks_for_another_slot_during_a_bind(fire_host: Any, compile_plugin: Compile) -> None:
+    plugin = jt.open(compile_plugin("five", None, "-DIDENTITY=1"))
+    table = jt.Table(dict.fromkeys(NAMES, SIGNATURE))
+    table.bind(plugin)
+    slots = [fire_host.get_slot(table, "one", SIGNATURE)]
+    with while_a_callback_is_made(
+        lambda: slots.append(fire_host.get_slot(table, "two", SIGNATURE))
+    ):
+        table.bind(bound_to(2))
+    assert [fire_host.call("int64_t", slot, None, False) for slot in slots] == ["2", "2"]
+    assert [fire_host.generation(slot) for slot in slots] == [2, 2]
+
+
+def test_a_bind_while_c_asks_for_a_slot(fire_host: Any, compile_plugin: Compile) -> None:
+    plugin = jt.open(compile_plugin("five", None, "-DIDENTITY=1"))
+    table = jt.Table(dict.fromkeys(NAMES, SIGNATURE))
+    with while_a_callback_is_made(lambda: table.bind(plugin)):
+        slot = fire_host.get_slot(table, "one", SIGNATURE)
+    function = table.facade.one
+    assert fire_host.generation(slot) == 1
+    word = ctypes.c_void_p.from_address(slot).value
+    assert word == function.__self__.address
 
 
 def test_a_slot_that_ends_up_calling_itself() -> None:

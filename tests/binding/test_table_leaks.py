@@ -132,7 +132,8 @@ def test_an_interface_that_holds_its_own_table_is_collected() -> None:
     class Interface:
         table: Any
 
-        def one(self) -> int: ...
+        def one(self) -> int:
+            return 0
 
     Interface.table = jt.Table(Interface)
     Interface.table.bind({"one": lambda: 1})
@@ -171,10 +172,10 @@ def test_a_table_that_c_knows_stays(fire_host: Any) -> None:
     del table
     gc.collect()
     assert fire_host.call("int64_t", slot) == "5"
-    table = stays()
-    assert table is not None
-    assert fire_host.get_slot(table, "one", "int64_t()nogil") == slot
-    table.bind({"one": lambda: 6})
+    found = stays()
+    assert found is not None
+    assert fire_host.get_slot(found, "one", "int64_t()nogil") == slot
+    found.bind({"one": lambda: 6})
     assert fire_host.call("int64_t", slot) == "6"
 
 
@@ -203,7 +204,7 @@ def test_failed_binds_keep_nothing() -> None:
     alive = weakref.ref(target)
     with pytest.raises(jt.InterfaceError):
         table.bind({**dict.fromkeys(NAMES, target), "five": 5})
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="six"):
         table.bind(dict.fromkeys(NAMES, target), only=("one", "six"))
     del target
     gc.collect()

@@ -38,7 +38,8 @@ cdef extern from *:
     #endif
     """
     ctypedef struct jt_slot:
-        uint64_t generation
+        const char *name
+        const char *signature
     ctypedef struct jt_bind:
         PyObject **word
         PyObject *target
@@ -52,9 +53,12 @@ cdef class Records:
     cdef jt_slot **lines
     cdef Py_ssize_t count
     cdef Py_ssize_t made  # counts the lines
+    cdef jt_slot *next_line  # of those that were allocated together, the first that is free
+    cdef Py_ssize_t free_lines
     cdef dict callbacks, kept
-    cdef jt_slot *new_line(self, str name, str signature, uintptr_t function) except NULL
-    cdef void drop_line(self, jt_slot *line) noexcept
+    cdef jt_slot *new_line(
+        self, const char *name, const char *signature, uintptr_t function, uint64_t generation
+    ) noexcept
     cdef uintptr_t function_for(
         self, Py_ssize_t index, bint nogil, target, follower, signature
     ) except 0

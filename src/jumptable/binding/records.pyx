@@ -13,7 +13,6 @@ cimport cython
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF
-from cpython.unicode cimport PyUnicode_AsUTF8
 from libc.stdint cimport uintptr_t
 
 from .symbol import direct_address
@@ -22,35 +21,30 @@ cdef extern from *:
     """
     #if defined(_WIN32)
     #include <malloc.h>
-    static jt_slot *jt_allocate_line(void) {
-        return (jt_slot *)_aligned_malloc(128, 128);
-    }
-    static void jt_free_line(jt_slot *line) {
-        _aligned_free(line);
-    }
+    #define JT_ALIGNED(size) _aligned_malloc(size, 128)
     #else
     #include <stdlib.h>
-    static jt_slot *jt_allocate_line(void) {
+    #define JT_ALIGNED(size) jt_aligned(size)
+    static void *jt_aligned(size_t size) {
         void *memory = NULL;
-        return posix_memalign(&memory, 128, 128) == 0 ? (jt_slot *)memory : NULL;
-    }
-    static void jt_free_line(jt_slot *line) {
-        free(line);
+        return posix_memalign(&memory, 128, size) == 0 ? memory : NULL;
     }
     #endif
-    static jt_slot *jt_new_line(const char *name, const char *signature, uintptr_t function) {
-        jt_slot *line = jt_allocate_line();
-        if (line != NULL) {
-            memset(line, 0, 128);
-            line->name = name;
-            line->signature = signature;
-            jt_store_function(line, function, 0);
-        }
-        return line;
+    /* A slot's 128 bytes, whatever the size of a pointer. */
+    static jt_slot *jt_nth_line(jt_slot *first, Py_ssize_t index) {
+        return (jt_slot *)((char *)first + 128 * index);
+    }
+    static jt_slot *jt_new_lines(Py_ssize_t count) {
+        void *memory = JT_ALIGNED(128 * (size_t)count);
+        return (jt_slot *)(memory == NULL ? NULL : memset(memory, 0, 128 * (size_t)count));
     }
     """
-    jt_slot *jt_new_line(const char *, const char *, uintptr_t) noexcept
-    void jt_free_line(jt_slot *) noexcept
+    jt_slot *jt_nth_line(jt_slot *, Py_ssize_t) noexcept
+    jt_slot *jt_new_lines(Py_ssize_t) noexcept
+
+# Lines are allocated so many at a time: alone, the alignment of each would double its size.
+cdef enum:
+    TOGETHER = 32
 
 
 @cython.final
@@ -70,21 +64,26 @@ cdef class Records:
         # Without lines: a table that has one is never collected.
         PyMem_Free(self.lines)
 
-    cdef jt_slot *new_line(self, str name, str signature, uintptr_t function) except NULL:
-        """A line that nobody knows yet, of no generation.
+    cdef jt_slot *new_line(
+        self, const char *name, const char *signature, uintptr_t function, uint64_t generation
+    ) noexcept:
+        """A line, for the caller to enter; NULL where memory has run out.
 
-        ``name`` and ``signature`` live as long as the table.
+        The texts live as long as the table. The facade's critical section is held.
         """
-        cdef jt_slot *line = jt_new_line(
-            PyUnicode_AsUTF8(name), PyUnicode_AsUTF8(signature), function
-        )
-        if line == NULL:
-            raise MemoryError
+        cdef jt_slot *line
+        if self.free_lines == 0:
+            self.next_line = jt_new_lines(min(TOGETHER, self.count - self.made))
+            if self.next_line == NULL:
+                return NULL
+            self.free_lines = min(TOGETHER, self.count - self.made)
+        line = self.next_line
+        self.next_line = jt_nth_line(line, 1)
+        self.free_lines -= 1
+        line.name = name
+        line.signature = signature
+        jt_store_function(line, function, generation)
         return line
-
-    cdef void drop_line(self, jt_slot *line) noexcept:
-        """Free a line that was not entered after all."""
-        jt_free_line(line)
 
     cdef uintptr_t function_for(
         self, Py_ssize_t index, bint nogil, target, follower, signature

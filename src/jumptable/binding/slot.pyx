@@ -1,4 +1,4 @@
-"""Slot: a callable that follows a table's swaps; what an unbound slot holds; what C calls back."""
+"""Slot: a callable that follows a table's swaps. Also what unbound slots hold, and what C calls."""
 
 cimport cython
 from cpython.mem cimport PyMem_Calloc, PyMem_Free

@@ -4,8 +4,9 @@ Invariants
 - A bind resolves and checks everything first, in ordinary Python, holding no lock. Then it stores
   all targets, the functions for C and the generation in one critical section of the facade, in
   which nothing can fail, no Python code runs and no reference is given up. With a GIL a bind is
-  therefore one step for all threads; without one, each slot changes in one step, binds don't mix,
-  and the generation comes last: who reads it calls what that bind stored, or something newer.
+  therefore one step for all threads; without one, each slot changes in one step (but what Python
+  calls a moment before what C calls), binds don't mix, and the generation comes last: who reads it
+  calls what that bind stored, or something newer.
 - What C has asked for is read in that section, and still counts in it when the bind stores:
   neither a bind nor a new line is based on what the other has changed meanwhile.
 - Replaced targets are released after that section: what their ``__del__`` does, binding this very
@@ -19,6 +20,7 @@ from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from cpython.object cimport PyObject
 from cpython.pycapsule cimport PyCapsule_New
 from cpython.ref cimport Py_INCREF
+from cpython.unicode cimport PyUnicode_AsUTF8
 from libc.stdint cimport uint32_t, uint64_t, uintptr_t
 
 from .facade cimport jt_load_member, jt_word_of
@@ -311,7 +313,9 @@ cdef class Table:
         cdef jt_slot **entry
         cdef uint64_t binds
         cdef uintptr_t function
-        cdef bint entered = False
+        cdef bint ready
+        cdef const char *text
+        cdef const char *shown_name = PyUnicode_AsUTF8(self.names[index])
         wanted = parse_signature(signature)
         own = self.members[index].signature
         if own is None:
@@ -336,19 +340,20 @@ cdef class Table:
             function = self.records.function_for(
                 index, wanted.nogil, target, self.follower(index), own
             )
-            text = self.records.kept.setdefault(wanted.text, wanted.text)
-            line = self.records.new_line(self.names[index], text, function)
-            line.generation = binds
+            text = PyUnicode_AsUTF8(self.records.kept.setdefault(wanted.text, wanted.text))
             with cython.critical_section(self.targets):
                 # Unless another thread was faster, or has bound something meanwhile.
-                if entry[0] == NULL and self.binds == binds:
-                    entry[0] = line
-                    self.records.made += 1
-                    entered = True
-            if entered:
+                ready = entry[0] == NULL and self.binds == binds
+                if ready:
+                    line = self.records.new_line(shown_name, text, function, binds)
+                    if line != NULL:
+                        entry[0] = line
+                        self.records.made += 1
+            if ready:
+                if line == NULL:
+                    raise MemoryError
                 Py_INCREF(self)  # never given up
                 return line
-            self.records.drop_line(line)
 
 
 cdef jt_slot *get_slot_of(PyObject *given, const char *name, const char *signature) except NULL:
