@@ -45,6 +45,7 @@ cdef extern from *:
         PyObject *target
         jt_slot *lines[2]
         uintptr_t functions[2]
+    void jt_store_function(jt_slot *, uintptr_t, uint64_t) noexcept
     void jt_store_all(jt_bind *, Py_ssize_t, uint64_t) noexcept
 
 
