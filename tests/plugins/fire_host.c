@@ -154,7 +154,7 @@ typedef struct {
     jt_slot *slot;
     const char *text;
     void *pointer;
-    char filled[256];
+    char filled[1024];
 } single;
 
 #define RESULT(type, format, ...)                                                                 \
@@ -194,7 +194,7 @@ static void *call_once(void *argument) {
         } else {
             one->pointer = one->filled;
             /* Memory that was given back by then would most likely be used by these. */
-            for (int size = 16; size < 128; size += 8)
+            for (int size = 16; size < 1024; size += 8)
                 free(memset(malloc(size), 'x', size));
             snprintf(one->filled, sizeof one->filled, "%s", text);
         }
