@@ -208,9 +208,14 @@ def _named(text: str, module: dict[str, Any], owner: type) -> Any:
             return module[text]
         if hasattr(builtins, text):
             return getattr(builtins, text)
+    code = compile(text.strip(), "<annotation>", "eval", dont_inherit=True)
     # A method named like a type ("def float(self)") does not mean itself in another's annotation.
-    local = {name: value for name, value in inside.items() if not _is_function(value)}
-    return eval(text, module, local)
+    local = {
+        name: inside[name]
+        for name in code.co_names
+        if name in inside and not _is_function(inside[name])
+    }
+    return eval(code, module, local)
 
 
 def _is_function(value: object) -> bool:
