@@ -122,6 +122,8 @@ def test_a_slot_bound_to_itself_is_a_recursion_error() -> None:
     for call in (one.facade.half, other.facade.half, one.slot("half")):
         with pytest.raises(RecursionError):
             call(1.0)
+        with pytest.raises(RecursionError):
+            repr(call)
     one.bind(Plain())
     assert other.facade.half(3.0) == 1.5
 

@@ -18,7 +18,6 @@ from hypothesis.stateful import (
     consumes,
     initialize,
     invariant,
-    multiple,
     precondition,
     rule,
     run_state_machine_as_test,
@@ -143,6 +142,7 @@ class Tables(RuleBasedStateMachine):
         super().__init__()
         self.opened: dict[str, jt.Plugin] = {}
         self.live: list[Held] = []
+        self.lines: list[tuple[Model, str, bool, int]] = []
         self.reported: list[Any] = []
         self.hook = sys.unraisablehook
         sys.unraisablehook = lambda what: self.reported.append(what.exc_type)
@@ -304,14 +304,16 @@ class Tables(RuleBasedStateMachine):
     # ---- calls from C ----
 
     @rule(target=lines, held=tables, name=names, nogil=st.booleans())
-    def take_line(self, held: Held, name: str, nogil: bool) -> Any:
+    def take_line(self, held: Held, name: str, nogil: bool) -> tuple[Model, str, bool, int]:
         host, model, key = self.environment.host, held.model, (name, nogil)
         assert held.table is not None
         with pytest.raises(jt.SignatureError):
             host.get_slot(held.table, name, "float(float)")
         line = host.get_slot(held.table, name, SIGNATURES[name] + " nogil" * nogil)
         model.stored.setdefault(key, model.generation)
-        return multiple((model, name, nogil, line))
+        taken = (model, name, nogil, line)
+        self.lines.append(taken)
+        return taken
 
     @rule(line=lines, x=arguments)
     def call_line(self, line: tuple[Model, str, bool, int], x: int) -> None:
@@ -323,12 +325,6 @@ class Tables(RuleBasedStateMachine):
         self.reported.clear()
         assert call(address, nogil, x) == (0 if offset is None else x + offset)
         assert self.reported == ([jt.UnboundSlotError] if offset is None else [])
-        described = host.describe(address)
-        assert described["generation"] == model.stored[name, nogil]
-        native = model.natives[name]
-        if native is not None:
-            symbol = self.opened[native.target].lookup(name, SIGNATURES[name]).__self__
-            assert described["load"] == described["read"] == symbol.address
 
     # ---- always ----
 
@@ -344,6 +340,17 @@ class Tables(RuleBasedStateMachine):
                 assert table.calls == model.calls
             for name in NAMES:
                 assert (model.offset(name, 0) is None) == ("unbound" in repr(table.slot(name)))
+
+    @invariant()
+    def so_is_what_c_sees(self) -> None:
+        for model, name, nogil, address in self.lines:
+            described = self.environment.host.describe(address)
+            assert described["generation"] == model.stored[name, nogil]
+            assert described["load"] == described["read"]
+            native = model.natives[name]
+            if native is not None:
+                symbol = self.opened[native.target].lookup(name, SIGNATURES[name]).__self__
+                assert described["load"] == symbol.address
 
 
 @pytest.fixture(scope="module")
@@ -385,7 +392,7 @@ def run(environment: Environment, examples: int, steps: int) -> None:
 
 
 def test_tables_behave_as_dicts_do(environment: Environment) -> None:
-    run(environment, 60, 40)
+    run(environment, 100, 40)
 
 
 @pytest.mark.long

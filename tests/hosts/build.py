@@ -21,7 +21,7 @@ STRICT = ("-Wall", "-Wextra", "-pedantic", "-Werror")
 ENVIRONMENT = {
     **os.environ,
     "PYTHONPATH": os.pathsep.join(
-        [str(Path(jumptable.__file__).parent.parent), *os.environ.get("PYTHONPATH", "").split(":")]
+        filter(None, [str(Path(jumptable.__file__).parent.parent), os.environ.get("PYTHONPATH")])
     ),
 }
 
