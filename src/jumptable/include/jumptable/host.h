@@ -16,7 +16,8 @@
  * - `Table.bind` replaces the function by one atomic store. A call that starts after `bind` has
  *   returned reaches the new function; one that is under way finishes in the old one, whose code
  *   is never unloaded. Load the function for each call, or once for a batch that may use one
- *   generation throughout.
+ *   generation throughout. (On free-threaded builds, what Python reads from the facade changes a
+ *   moment before what C loads.)
  * - What is bound may be native code, called directly, or anything else that Python can call, or
  *   nothing yet: then the function is a callback that takes the GIL. An exception in it goes to
  *   sys.unraisablehook, and the caller gets zero, NULL or false. So does the caller of an unbound
