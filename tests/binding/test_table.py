@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import inspect
 import re
 import types
 from collections.abc import Callable, Iterator, Mapping

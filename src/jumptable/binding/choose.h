@@ -60,7 +60,7 @@ static int jt_fits_words(const jt_plan *plan) {
 }
 
 /* Choose the plan's trampoline: exact, by words, or through libffi. Returns whether it needs a
- * ctypes function in jt_native.generic. */
+ * ctypes function in jt_extras.generic. */
 static int jt_choose(jt_plan *plan, int force_generic) {
     if (JT_EXACT_CALLS && !force_generic && plan->count <= JT_EXACT_ARITY) {
         char result = jt_result_letter(&plan->result);

@@ -4,7 +4,7 @@
  * jt_filled, which completes the arguments and goes on to the plan's trampoline; functions without
  * defaults never come here.
  *
- * Invariant: jt_native.defaults is a tuple of numbers, strs, bytes and None, each of which its
+ * Invariant: jt_extras.defaults is a tuple of numbers, strs, bytes and None, each of which its
  * parameter has accepted once; it is written before the function exists, and never changes.
  */
 #ifndef JUMPTABLE_DEFAULTS_H
@@ -25,7 +25,8 @@ static PyObject *jt_complete(PyObject *self, PyObject *const *args) {
 
 static JT_NOINLINE PyObject *jt_fill(PyObject *self, PyObject *const *args, Py_ssize_t given) {
     const jt_native *native = JT_NATIVE(self);
-    Py_ssize_t count = native->plan->visible, optional = PyTuple_GET_SIZE(native->defaults);
+    PyObject *defaults = native->extras->defaults;
+    Py_ssize_t count = native->plan->visible, optional = PyTuple_GET_SIZE(defaults);
     PyObject *all[JT_MOST_PARAMS];
     if (given > count || given < count - optional) {
         PyErr_Format(PyExc_TypeError, "%s() takes %zd to %zd arguments, got %zd; it is declared as: %s",
@@ -36,7 +37,7 @@ static JT_NOINLINE PyObject *jt_fill(PyObject *self, PyObject *const *args, Py_s
     for (Py_ssize_t index = 0; index < count; index++)
         all[index] = index < given
                          ? args[index]
-                         : PyTuple_GET_ITEM(native->defaults, index - (count - optional));
+                         : PyTuple_GET_ITEM(defaults, index - (count - optional));
     return jt_complete(self, all);
 }
 

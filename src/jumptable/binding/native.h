@@ -71,12 +71,17 @@ typedef struct {
     jt_type params[1]; /* in fact `count` of them */
 } jt_plan;
 
+/* What few functions have. */
+typedef struct {
+    PyObject *generic;  /* a ctypes function, for calls beyond registers, or NULL; owned */
+    PyObject *defaults; /* a tuple for the last parameters, or NULL; see defaults.h; owned */
+} jt_extras;
+
 typedef struct {
     PyMethodDef method;
     void (*address)(void);
     const jt_plan *plan; /* the Symbol or Variable owns a reference to plan->owner */
-    PyObject *generic;   /* a ctypes function, for calls beyond registers; owned */
-    PyObject *defaults;  /* a tuple for the last parameters, or NULL; see defaults.h; owned */
+    jt_extras *extras;   /* NULL for most; owned */
 } jt_native;
 
 /* The head of Symbol, asserted against Cython's layout when the module is imported. */

@@ -35,12 +35,14 @@ cdef extern from "native.h":
         int flags
         uint8_t nogil, checked, variable
         jt_type *params
+    ctypedef struct jt_extras:
+        PyObject *generic
+        PyObject *defaults
     ctypedef struct jt_native:
         PyMethodDef method
         void *address
         const jt_plan *plan
-        PyObject *generic
-        PyObject *defaults
+        jt_extras *extras
     ctypedef struct jt_symbol:
         jt_native native
     ctypedef union jt_word:

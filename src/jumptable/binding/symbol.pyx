@@ -14,7 +14,7 @@ Invariants
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING
-from cpython.mem cimport PyMem_Free, PyMem_Malloc
+from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_Malloc
 from cpython.number cimport PyNumber_Index
 from cpython.object cimport PyObject
 from cpython.pycapsule cimport PyCapsule_CheckExact, PyCapsule_GetName, PyCapsule_GetPointer
@@ -24,7 +24,7 @@ from libc.math cimport isfinite, isnan
 from libc.stdint cimport uint8_t, uintptr_t
 from libc.string cimport memcpy
 
-from .plan cimport Plan, PyMethodDef, jt_native, jt_plan
+from .plan cimport Plan, PyMethodDef, jt_extras, jt_native, jt_plan
 
 cdef extern from "Python.h":
     object PyCFunction_NewEx(PyMethodDef *, PyObject *, PyObject *)
@@ -87,8 +87,10 @@ cdef class Symbol:
             raise TypeError("a Symbol is made by a look-up, jumptable.open(target).lookup(...)")
 
     def __dealloc__(self):
-        Py_XDECREF(self.native.generic)
-        Py_XDECREF(self.native.defaults)
+        if self.native.extras != NULL:
+            Py_XDECREF(self.native.extras.generic)
+            Py_XDECREF(self.native.extras.defaults)
+            PyMem_Free(self.native.extras)
         PyMem_Free(<void *>self.native.method.ml_doc)
         if self.native.plan != NULL:
             Py_XDECREF(self.native.plan.owner)
@@ -131,14 +133,16 @@ cdef class Symbol:
                 "nothing in another process; look it up in a plugin instead"
             )
         reference = (self.owner, self.name, self.signature)
-        if self.native.defaults != NULL:
-            reference += (defaults_of(self),)
+        defaults = defaults_of(self)
+        if defaults:
+            reference += (defaults,)
         # Where the function's name is one of our own attributes, getattr would find that.
         return (FunctionReference if hasattr(type(self), self.name) else symbol_of, reference)
 
 
 cdef tuple defaults_of(Symbol symbol):
-    return () if symbol.native.defaults == NULL else <tuple>symbol.native.defaults
+    cdef jt_extras *extras = symbol.native.extras
+    return () if extras == NULL or extras.defaults == NULL else <tuple>extras.defaults
 
 
 cdef looked_up(plugin, name, signature, defaults):
@@ -187,16 +191,20 @@ def make_function(
     symbol.from_plugin = from_plugin
     symbol.evidence_index = EVIDENCE.index(evidence)
     symbol.native.address = <void *><uintptr_t>address
+    if defaults or plan.prototype is not None:
+        symbol.native.extras = <jt_extras *>PyMem_Calloc(1, sizeof(jt_extras))
+        if symbol.native.extras == NULL:
+            raise MemoryError
     if plan.prototype is not None:
         function = plan.prototype(address)
         Py_INCREF(function)
-        symbol.native.generic = <PyObject *>function
+        symbol.native.extras.generic = <PyObject *>function
     names = [f"arg{k + 1}" for k in range(plan.plan.visible)]
     if defaults:
         for index, value in enumerate(defaults, len(names) - len(defaults)):
             names[index] += f"={expression(value)}"
         Py_INCREF(defaults)
-        symbol.native.defaults = <PyObject *>defaults
+        symbol.native.extras.defaults = <PyObject *>defaults
     listed = ", ".join(names)
     if listed:
         listed += ", /"

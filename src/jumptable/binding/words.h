@@ -157,7 +157,7 @@ static PyObject *jt_generic(PyObject *self, PyObject *const *args, Py_ssize_t gi
         if (boxed[filled] == NULL)
             goto done;
     }
-    result = jt_unboxed(native, PyObject_Vectorcall(native->generic, boxed, filled, NULL));
+    result = jt_unboxed(native, PyObject_Vectorcall(native->extras->generic, boxed, filled, NULL));
 done:
     while (filled > 0)
         Py_DECREF(boxed[--filled]);

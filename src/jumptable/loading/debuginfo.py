@@ -157,7 +157,7 @@ class DebugInfo:
         except ImportError:
             return (
                 "it has debug information, which would tell; to let jumptable read it, "
-                "pip install 'jumptable[dwarf]'"
+                "pip install pyelftools"
             )
         try:
             # Non-blocking: it may have become a FIFO since.

@@ -19,8 +19,8 @@
  *   generation throughout. (On free-threaded builds, what Python reads from the facade changes a
  *   moment before what C loads.)
  * - What is bound may be native code, called directly, or anything else that Python can call, or
- *   nothing yet: then the function is a callback that takes the GIL. An exception in it goes to
- *   sys.unraisablehook, and the caller gets zero, NULL or false. So does the caller of an unbound
+ *   nothing yet: then the function is a callback that takes the GIL. An exception in it, also
+ *   KeyboardInterrupt, goes to sys.unraisablehook, and the caller gets zero, NULL or false. So does the caller of an unbound
  *   slot: that exception is UnboundSlotError. A `const char *` that Python returned stays valid
  *   until the same thread calls that slot again. Pointers reach Python as addresses (int or None).
  *   A native function that uses Python's C API and is called directly may leave its exception set,
