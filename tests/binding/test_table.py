@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import contextlib
 import inspect
 import re
 import types
@@ -434,3 +435,35 @@ def test_a_table_says_how_it_is_made() -> None:
     for wrong in ((), (Filter, True)):
         with pytest.raises(TypeError, match=r"Table\(\) takes one interface, as in Table\(Filter"):
             jt.Table(*wrong)
+
+
+class Answering(type):
+    def __getattr__(cls, name: str) -> object:
+        return lambda *args: ["what a metaclass answers"]
+
+
+def test_sources_are_taken_for_what_they_are() -> None:
+    class Odd(metaclass=Answering):
+        def half(self, x: float) -> float:
+            return x / 2
+
+        def negate(self, x: int) -> int:
+            return -x
+
+        def __fspath__(self) -> str:
+            return "libfilter.so"
+
+    table = jt.Table(Filter)
+    table.bind(Odd())
+    assert (table.facade.half(3.0), table.facade.negate(3), table.plugin) == (1.5, -3, None)
+
+
+def test_names_that_are_no_plain_attributes() -> None:
+    class Text(str):
+        def __str__(self) -> str:
+            return "__dict__"
+
+    with pytest.raises((TypeError, jt.InterfaceError)):
+        jt.Table({"__dict__": None})
+    with contextlib.suppress(TypeError, jt.InterfaceError):
+        assert jt.Table({Text("half"): None}).names == ("half",)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import sys
 import weakref
@@ -189,12 +190,14 @@ def test_from_pointer_is_kept_while_c_may_still_call_it(
         table = jt.Table({"one": "int64_t()"})
         if known:
             fire_host.get_slot(table, "one", "int64_t()")
-        function = jt.from_pointer(address.__self__.address, "int64_t()", "one")
-        before = sys.getrefcount(function)
-        table.bind({"one": function})
+        owner = ctypes.CFUNCTYPE(ctypes.c_int64)(address.__self__.address)
+        jt.from_pointer(owner, "int64_t()")  # ctypes keeps a reference after the first cast
+        before = sys.getrefcount(owner)
+        for _ in range(10):
+            table.bind({"one": jt.from_pointer(owner, "int64_t()", "one")})
         table.bind({"one": lambda: 2})
         gc.collect()
-        kept.append(sys.getrefcount(function) - before)
+        kept.append(sys.getrefcount(owner) - before)
     assert kept == [1, 0]
 
 

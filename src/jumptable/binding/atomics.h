@@ -1,10 +1,12 @@
 /* The few atomic operations that writers need, for C compilers with and without <stdatomic.h>.
  *
  * Pointers and numbers are published with a release store, so whoever loads one with acquire
- * (host.h, or the interpreter's own attribute load) sees all that was written before. */
+ * (host.h, or the interpreter's own attribute load) sees all that was written before. Numbers have
+ * the size of a pointer, which every processor loads and stores in one step. */
 #ifndef JUMPTABLE_ATOMICS_H
 #define JUMPTABLE_ATOMICS_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #if defined(_MSC_VER) && !defined(__clang__)
@@ -12,26 +14,30 @@
 static inline void jt_store_pointer(void *volatile *word, void *value) {
     _InterlockedExchangePointer(word, value);
 }
-static inline void jt_store_number(uint64_t volatile *word, uint64_t value) {
-    _InterlockedExchange64((__int64 volatile *)word, (__int64)value);
+static inline void jt_store_number(uintptr_t volatile *word, uintptr_t value) {
+    _InterlockedExchangePointer((void *volatile *)word, (void *)value);
 }
-static inline void jt_add_number(uint64_t volatile *word, uint64_t value) {
+static inline uintptr_t jt_load_number(uintptr_t volatile *word) {
+    return (uintptr_t)_InterlockedCompareExchangePointer((void *volatile *)word, NULL, NULL);
+}
+static inline void jt_add_number(uintptr_t volatile *word, uintptr_t value) {
+#if defined(_WIN64)
     _InterlockedExchangeAdd64((__int64 volatile *)word, (__int64)value);
-}
-static inline uint64_t jt_load_number(uint64_t volatile *word) {
-    return (uint64_t)_InterlockedOr64((__int64 volatile *)word, 0);
+#else
+    _InterlockedExchangeAdd((long volatile *)word, (long)value);
+#endif
 }
 #else
 static inline void jt_store_pointer(void *volatile *word, void *value) {
     __atomic_store_n(word, value, __ATOMIC_RELEASE);
 }
-static inline void jt_store_number(uint64_t volatile *word, uint64_t value) {
+static inline void jt_store_number(uintptr_t volatile *word, uintptr_t value) {
     __atomic_store_n(word, value, __ATOMIC_RELEASE);
 }
-static inline void jt_add_number(uint64_t volatile *word, uint64_t value) {
+static inline void jt_add_number(uintptr_t volatile *word, uintptr_t value) {
     __atomic_fetch_add(word, value, __ATOMIC_RELAXED);
 }
-static inline uint64_t jt_load_number(uint64_t volatile *word) {
+static inline uintptr_t jt_load_number(uintptr_t volatile *word) {
     return __atomic_load_n(word, __ATOMIC_ACQUIRE);
 }
 #endif

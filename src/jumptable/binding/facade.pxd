@@ -10,17 +10,11 @@ cdef extern from *:
     static inline PyObject **jt_word_of(PyObject *object, PyObject *member) {
         return (PyObject **)((char *)object + ((PyMemberDescrObject *)member)->d_member->offset);
     }
-    /* Store `value`, whose reference goes with it, and return the reference that was there. */
-    static inline PyObject *jt_exchange(PyObject **word, PyObject *value) {
-        PyObject *old = *word;
-        jt_store_pointer((void *volatile *)word, value);
-        return old;
-    }
     /* A new reference, taken as the interpreter takes it: safe while others store. */
     static inline PyObject *jt_load_member(PyObject *object, PyObject *member) {
         return PyMember_GetOne((const char *)object, ((PyMemberDescrObject *)member)->d_member);
     }
     """
     PyObject **jt_word_of(PyObject *, PyObject *) noexcept
-    PyObject *jt_exchange(PyObject **, PyObject *) noexcept
+    void jt_store_pointer(void **, void *) noexcept
     object jt_load_member(PyObject *, PyObject *)

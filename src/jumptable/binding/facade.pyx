@@ -12,6 +12,8 @@ Invariants
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF
 
+from types import MemberDescriptorType
+
 cdef extern from "immortal.h":
     void jt_make_immortal(PyObject *) noexcept
 
@@ -55,11 +57,22 @@ def new_facade(str name not None, tuple names not None, list targets not None):
 
 def fill(cls, tuple names not None, list targets not None):
     """Another facade of a class that `new_facade` made."""
-    cdef PyObject *target
+    cdef void **word
     facade = cls()
-    for name, value in zip(names, targets, strict=True):
-        Py_INCREF(value)
-        target = <PyObject *>value
-        jt_exchange(jt_word_of(<PyObject *>facade, <PyObject *>cls.__dict__[name]), target)
+    for member, target in zip(members_of(cls, names), targets, strict=True):
+        word = <void **>jt_word_of(<PyObject *>facade, <PyObject *>member)
+        Py_INCREF(target)
+        jt_store_pointer(word, <void *>target)
     jt_make_immortal(<PyObject *>facade)
     return facade
+
+
+def members_of(cls, tuple names not None):
+    """The descriptors of a facade's attributes, by which they are found in its memory."""
+    members = []
+    for name in names:
+        member = cls.__dict__[name]
+        if type(member) is not MemberDescriptorType:  # "__dict__" and "__weakref__" are not
+            raise TypeError(f"a facade cannot have an attribute {name!r}")
+        members.append(member)
+    return members

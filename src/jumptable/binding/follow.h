@@ -16,7 +16,7 @@ typedef struct {
     vectorcallfunc call;
     PyObject *facade;        /* whose attribute is called */
     PyMemberDescrObject *member; /* which of its attributes */
-    uint64_t *calls;         /* where calls are counted, or NULL */
+    uintptr_t *calls;         /* where calls are counted, or NULL */
 } jt_follower;
 
 static PyObject *jt_follow(PyObject *self, PyObject *const *args, size_t given, PyObject *names) {

@@ -1,5 +1,5 @@
 from cpython.object cimport PyObject
-from libc.stdint cimport uint64_t, uintptr_t
+from libc.stdint cimport uintptr_t
 
 cdef extern from *:
     """
@@ -9,7 +9,7 @@ cdef extern from *:
     #include "../include/jumptable/host.h"
 
     /* `sequence` is odd meanwhile: jt_read tells by it whether what it read belongs together. */
-    static inline void jt_store_function(jt_slot *slot, uintptr_t function, uint64_t generation) {
+    static inline void jt_store_function(jt_slot *slot, uintptr_t function, uintptr_t generation) {
         jt_store_number(&slot->sequence, slot->sequence + 1);
         jt_store_pointer((void *volatile *)&slot->function, (void *)function);
         jt_store_number(&slot->generation, generation);
@@ -24,7 +24,7 @@ cdef extern from *:
         uintptr_t functions[2];
     } jt_bind;
 
-    static inline void jt_store_all(jt_bind *binds, Py_ssize_t count, uint64_t generation) {
+    static inline void jt_store_all(jt_bind *binds, Py_ssize_t count, uintptr_t generation) {
         for (Py_ssize_t index = 0; index < count; index++) {
             jt_bind *bind = &binds[index];
             PyObject *old = *bind->word;
@@ -45,8 +45,8 @@ cdef extern from *:
         PyObject *target
         jt_slot *lines[2]
         uintptr_t functions[2]
-    void jt_store_function(jt_slot *, uintptr_t, uint64_t) noexcept
-    void jt_store_all(jt_bind *, Py_ssize_t, uint64_t) noexcept
+    void jt_store_function(jt_slot *, uintptr_t, uintptr_t) noexcept
+    void jt_store_all(jt_bind *, Py_ssize_t, uintptr_t) noexcept
 
 
 cdef class Records:
@@ -58,7 +58,7 @@ cdef class Records:
     cdef Py_ssize_t free_lines
     cdef dict callbacks, kept
     cdef jt_slot *new_line(
-        self, const char *name, const char *signature, uintptr_t function, uint64_t generation
+        self, const char *name, const char *signature, uintptr_t function, uintptr_t generation
     ) noexcept
     cdef uintptr_t function_for(
         self, Py_ssize_t index, bint nogil, target, follower, signature

@@ -65,7 +65,7 @@ cdef class Records:
         PyMem_Free(self.lines)
 
     cdef jt_slot *new_line(
-        self, const char *name, const char *signature, uintptr_t function, uint64_t generation
+        self, const char *name, const char *signature, uintptr_t function, uintptr_t generation
     ) noexcept:
         """A line, for the caller to enter; NULL where memory has run out.
 
@@ -92,11 +92,11 @@ cdef class Records:
 
         ``follower`` is the slot as Python calls it, for a target that C cannot call.
         """
-        cdef uintptr_t address = direct_address(target, signature, nogil)
+        cdef uintptr_t address
+        address, owner = direct_address(target, signature, nogil)
         if address != 0:
-            if target.__self__.plugin is None:
-                # What owns this code may free it, and C may still be in it after a swap.
-                self.kept.setdefault(id(target), target)
+            if owner is not None:  # who may free this code, and C may still be in it after a swap
+                self.kept.setdefault(id(owner), owner)
             return address
         callback = self.callbacks.get(index)
         if callback is None:

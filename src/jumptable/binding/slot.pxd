@@ -1,8 +1,8 @@
-from libc.stdint cimport uint64_t
+from libc.stdint cimport uintptr_t
 
 
 cdef class Counts:
-    cdef uint64_t *cells
+    cdef uintptr_t *cells
 
 
 cdef class Slot:
@@ -10,7 +10,7 @@ cdef class Slot:
     cdef void *call
     cdef object facade
     cdef object member
-    cdef uint64_t *calls
+    cdef uintptr_t *calls
     cdef Counts counts  # which owns what calls points to
     cdef readonly str __name__
 

@@ -3,7 +3,7 @@
 cimport cython
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from cpython.object cimport PyObject, PyTypeObject
-from libc.stdint cimport uint64_t
+from libc.stdint cimport uintptr_t
 
 from .facade cimport jt_load_member
 
@@ -17,7 +17,7 @@ cdef extern from "follow.h":
         void *call
         PyObject *facade
         void *member
-        uint64_t *calls
+        uintptr_t *calls
     object jt_follow(object, PyObject *const *, size_t, object)
 
 cdef extern from "guard.h":
@@ -80,7 +80,7 @@ cdef class Counts:
     """How often each slot of a table was called, by index."""
 
     def __cinit__(self, Py_ssize_t slots):
-        self.cells = <uint64_t *>PyMem_Calloc(slots, sizeof(uint64_t))
+        self.cells = <uintptr_t *>PyMem_Calloc(slots, sizeof(uintptr_t))
         if self.cells == NULL:
             raise MemoryError
 

@@ -228,28 +228,30 @@ def make_function(
 
 
 def direct_address(function, signature, bint nogil):
-    """Where C may call ``function`` as ``signature`` says; 0 where it has to go through Python.
+    """Where C may call ``function`` as ``signature`` says, and what owns the code there.
 
-    ``nogil``: the caller does not hold the GIL. A function that may use Python's C API is then
-    called directly only if it was looked up as ``nogil``: who did so says that it can be.
+    The address is 0 where the call has to go through Python. The owner is None for what is never
+    freed. ``nogil``: the caller does not hold the GIL. A function that may use Python's C API is
+    then called directly only if it was looked up as ``nogil``: who did so says that it can be.
     """
     cdef Symbol symbol
     cdef const jt_plan *plan
     if not PyCFunction_CheckExact(function):
-        return 0
-    owner = PyCFunction_GET_SELF(function)
-    if owner == NULL or not isinstance(<object>owner, Symbol):
-        return 0
-    symbol = <Symbol><object>owner
+        return 0, None
+    own = PyCFunction_GET_SELF(function)
+    if own == NULL or type(<object>own) is not Symbol:
+        return 0, None
+    symbol = <Symbol><object>own
     if jt_definition(function) != &symbol.native.method:
-        return 0  # a method of the Symbol itself
+        return 0, None  # a method of the Symbol itself
     plan = symbol.native.plan
     if plan.count != plan.visible or (nogil and plan.checked and not plan.nogil):
-        return 0
-    own = plan_of(&symbol.native).signature
-    if own.text != signature.text and own.machine != signature.machine:
-        return 0
-    return <uintptr_t>symbol.native.address
+        return 0, None
+    declared = plan_of(&symbol.native).signature
+    if declared.text != signature.text and declared.machine != signature.machine:
+        return 0, None
+    owned = not symbol.from_plugin and not isinstance(symbol.owner, int)
+    return <uintptr_t>symbol.native.address, symbol.owner if owned else None
 
 
 cdef str nan_module():

@@ -21,7 +21,7 @@ from cpython.object cimport PyObject
 from cpython.pycapsule cimport PyCapsule_New
 from cpython.ref cimport Py_INCREF
 from cpython.unicode cimport PyUnicode_AsUTF8
-from libc.stdint cimport uint32_t, uint64_t, uintptr_t
+from libc.stdint cimport uint32_t, uintptr_t
 
 from .facade cimport jt_load_member, jt_word_of
 from .records cimport Records, jt_bind, jt_slot, jt_store_all
@@ -31,7 +31,7 @@ import sys
 from types import ModuleType
 
 from ..errors import InterfaceError, SignatureError
-from .facade import fill, new_facade
+from .facade import fill, members_of, new_facade
 from .interfaces import fit_callables, fit_object, interface_of
 from .signatures import parse_signature
 from .slot import Unbound
@@ -52,8 +52,8 @@ cdef extern from *:
     jt_host_api jt_host_functions
     const uint32_t JUMPTABLE_ABI
     const char *JT_HOST_CAPSULE
-    uint64_t jt_load_number(uint64_t *) noexcept
-    void jt_store_number(uint64_t *, uint64_t) noexcept
+    uintptr_t jt_load_number(uintptr_t *) noexcept
+    void jt_store_number(uintptr_t *, uintptr_t) noexcept
 
 
 cdef str shown(source):
@@ -63,9 +63,18 @@ cdef str shown(source):
         return f"the class {source.__name__} (not an instance of it)"
     if cls is ModuleType:
         return f"the module {source.__name__}"
-    if hasattr(cls, "_jumptable_targets"):
+    if resolver_of(source) is not None:
         return source.name
     return f"the {cls.__module__}.{cls.__qualname__} object"
+
+
+cdef resolver_of(source):
+    """What binds a Plugin, whose room comes after this one; None for anything else."""
+    try:
+        # Not getattr: metaclasses may answer to any name.
+        return type.__getattribute__(type(source), "_jumptable_targets")
+    except AttributeError:
+        return None
 
 
 cdef bint is_mapping(source) except -1:
@@ -98,7 +107,7 @@ cdef class Table:
     cdef readonly tuple names
     cdef readonly object facade
     cdef object source  # the Plugin of the latest bind, or None
-    cdef uint64_t binds
+    cdef uintptr_t binds
     cdef object interface
     cdef tuple members  # of the interface
     cdef dict indices  # by name
@@ -119,26 +128,33 @@ cdef class Table:
         interface = interfaces[0]
         self.interface = interface_of(interface)
         self.members = self.interface.members
-        unfit = [member.name for member in self.members if member.is_attribute]
+        # Loops: Cython's comprehensions free an element twice where memory runs out.
+        unfit, names, targets = [], [], []
+        for member in self.members:
+            names.append(member.name)
+            targets.append(Unbound(self.interface.name, member.name))
+            if member.is_attribute:
+                unfit.append(member.name)
         if unfit:
             raise InterfaceError(
                 f"a table of {self.interface.name} can hold methods only, and these are "
                 f"attributes: {', '.join(unfit)}; make them methods, or leave them out"
             )
-        self.names = tuple([member.name for member in self.members])
-        self.indices = {name: index for index, name in enumerate(self.names)}
-        name = self.interface.name
-        self.targets = new_facade(name, self.names, [Unbound(name, slot) for slot in self.names])
-        self.words = [type(self.targets).__dict__[slot] for slot in self.names]
+        self.names = tuple(names)
+        self.indices = dict(zip(names, range(len(names))))
+        self.targets = new_facade(self.interface.name, self.names, targets)
+        self.words = members_of(type(self.targets), self.names)
         self.followers = {}
         self.records = Records(len(self.names))
         self.facade = self.targets
         if count:
-            self.counts = Counts(len(self.names))
-            self.facade = fill(type(self.targets), self.names, [
-                new_slot(self.targets, self.words[index], slot, self.counts, index)
-                for index, slot in enumerate(self.names)
-            ])
+            self.counts = Counts(len(names))
+            counting = []
+            for index in range(len(names)):
+                counting.append(
+                    new_slot(self.targets, self.words[index], names[index], self.counts, index)
+                )
+            self.facade = fill(type(self.targets), self.names, counting)
 
     def __class_getitem__(cls, item):
         from types import GenericAlias
@@ -158,12 +174,13 @@ cdef class Table:
         """
         cdef list indices = self.selected(only)
         cdef list members = [], names = []
-        for index in indices:  # Cython's comprehensions free too much where memory runs out
+        for index in indices:
             members.append(self.members[index])
             names.append(self.names[index])
-        resolve = getattr(type(source), "_jumptable_targets", None)  # a Plugin, of a later room
-        if isinstance(source, str) or hasattr(type(source), "__fspath__"):
+        pathlib = sys.modules.get("pathlib")  # who passes a path has imported it
+        if isinstance(source, (str, bytes)) or (pathlib and isinstance(source, pathlib.PurePath)):
             raise TypeError(f"bind takes an open plugin: table.bind(jumptable.open({source!r}))")
+        resolve = resolver_of(source)
         mapped = resolve is None and is_mapping(source)
         described = "the mapping" if mapped else shown(source)
         sys.audit("jumptable.swap", self.interface.name, described, names)
@@ -208,9 +225,10 @@ cdef class Table:
                 f"this table of {self.interface.name} does not count calls; make it with "
                 "Table(..., count=True)"
             )
-        return {
-            name: jt_load_number(&self.counts.cells[index]) for index, name in enumerate(self.names)
-        }
+        calls = {}
+        for index in range(len(self.names)):
+            calls[self.names[index]] = jt_load_number(&self.counts.cells[index])
+        return calls
 
     def __repr__(self):
         return (
@@ -236,19 +254,21 @@ cdef class Table:
             return list(range(len(self.names)))
         if isinstance(only, str):
             raise TypeError(f"only= takes several names, as in only=({only!r},), and not a str")
-        names = list(dict.fromkeys(only))
-        if not names:
-            raise ValueError("only= names no slot; leave it out to bind all")
-        unknown = [name for name in names if name not in self.indices]
+        indices, unknown = [], []
+        for name in dict.fromkeys(only):
+            index = self.indices.get(name)
+            if index is not None:
+                indices.append(index)
+                continue
+            hint = suggestion(name, self.names) if isinstance(name, str) else ""
+            unknown.append(f"{name!r}{hint}")
         if unknown:
             raise ValueError(
-                f"a table of {self.interface.name} has no slot "
-                + ", ".join([
-                    f"{name!r}" + (suggestion(name, self.names) if isinstance(name, str) else "")
-                    for name in unknown
-                ])
+                f"a table of {self.interface.name} has no slot {', '.join(unknown)}"
             )
-        return [self.indices[name] for name in names]
+        if not indices:
+            raise ValueError("only= names no slot; leave it out to bind all")
+        return indices
 
     cdef Slot follower(self, Py_ssize_t index):
         """The Slot of an index; there is one, which all threads get."""
@@ -318,7 +338,7 @@ cdef class Table:
         cdef Py_ssize_t index = self.index_of(name)
         cdef jt_slot *line
         cdef jt_slot **entry
-        cdef uint64_t binds
+        cdef uintptr_t binds
         cdef uintptr_t function
         cdef bint ready
         cdef const char *text
@@ -374,7 +394,8 @@ cdef jt_slot *get_slot_of(PyObject *given, const char *name, const char *signatu
         raise TypeError(f"jt_get_slot() takes a jumptable.Table, not {type(table).__name__}")
     if name == NULL or signature == NULL:
         raise TypeError("jt_get_slot() takes a name and a signature, and got NULL")
-    return (<Table>table).line(name.decode(), signature.decode())
+    # What is no UTF-8 is no name of the table's, and no signature.
+    return (<Table>table).line(name.decode(errors="replace"), signature.decode(errors="replace"))
 
 
 jt_host_functions.abi = JUMPTABLE_ABI

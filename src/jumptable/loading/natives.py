@@ -122,8 +122,8 @@ class NativeSource:
             evidence = "dwarf"
         elif described is not None and described.text:
             raise SignatureError(
-                f"{name!r} of {plugin.name} is '{described.text}' by its debug information, and was "
-                f"asked for as '{wanted.text}'; use its own signature"
+                f"{name!r} of {plugin.name} is '{described.text}' by its debug information, and "
+                f"was asked for as '{wanted.text}'; use its own signature"
             )
         return make_function(
             name, self._plan(wanted), found.address, plugin, from_plugin=True, evidence=evidence

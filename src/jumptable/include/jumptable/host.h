@@ -58,11 +58,11 @@ typedef void (*jt_function)(void);
  * added, in `reserved`. */
 typedef struct jt_slot {
     jt_function function;  /* what to call now: load it with jt_load */
-    uint64_t generation;   /* Table.generation when it was stored: see jt_read */
-    uint64_t sequence;     /* odd while the two above are being replaced */
+    uintptr_t generation;  /* of the bind that stored it, or at the first jt_get_slot: see jt_read */
+    uintptr_t sequence;    /* odd while the two above are being replaced */
     const char *name;      /* never changes */
     const char *signature; /* canonical; never changes */
-    unsigned char reserved[88];
+    unsigned char reserved[128 - 5 * sizeof(void *)];
 } jt_slot;
 
 /* What jumptable offers, in a capsule. Append-only: `size` tells what this one has. */
@@ -132,7 +132,7 @@ static inline jt_slot *jt_get_slot(PyObject *table, const char *name, const char
 /* What the slot calls at this moment; never NULL. Safe in any thread, without the GIL. */
 static inline jt_function jt_load(const jt_slot *slot) {
 #if defined(_MSC_VER) && !defined(__clang__)
-#if defined(_M_ARM64)
+#if defined(_M_ARM64) || defined(_M_ARM64EC)
     return (jt_function)__ldar64((unsigned __int64 volatile *)&slot->function);
 #else
     jt_function function = *(jt_function const volatile *)&slot->function;
@@ -148,12 +148,12 @@ static inline jt_function jt_load(const jt_slot *slot) {
 #define JT_CALL(slot, type) ((type)jt_load(slot))
 
 /* For jt_read: an acquire load of one of the slot's numbers. */
-static inline uint64_t jt_load_number_(const uint64_t *number) {
+static inline uintptr_t jt_load_number_(const uintptr_t *number) {
 #if defined(_MSC_VER) && !defined(__clang__)
-#if defined(_M_ARM64)
-    return __ldar64((unsigned __int64 volatile *)number);
+#if defined(_M_ARM64) || defined(_M_ARM64EC)
+    return (uintptr_t)__ldar64((unsigned __int64 volatile *)number);
 #else
-    uint64_t value = *(const uint64_t volatile *)number;
+    uintptr_t value = *(const uintptr_t volatile *)number;
     _ReadWriteBarrier();
     return value;
 #endif
@@ -166,9 +166,9 @@ static inline uint64_t jt_load_number_(const uint64_t *number) {
  * could tear apart. Safe in any thread, without the GIL; waits while a bind is storing. */
 static inline jt_function jt_read(const jt_slot *slot, uint64_t *generation) {
     for (;;) {
-        uint64_t before = jt_load_number_(&slot->sequence);
+        uintptr_t before = jt_load_number_(&slot->sequence);
         jt_function function = jt_load(slot);
-        uint64_t found = jt_load_number_(&slot->generation);
+        uintptr_t found = jt_load_number_(&slot->generation);
         if (!(before & 1) && before == jt_load_number_(&slot->sequence)) {
             *generation = found;
             return function;
