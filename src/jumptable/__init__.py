@@ -7,9 +7,13 @@
     5.0
 
 `open` takes a native library or a Python module, `Plugin.lookup` gives builtin functions and
-variables, `from_pointer` makes functions of pointers that ctypes, cffi, Cython, numba or SciPy
-hold. What cannot be opened or looked up is a `PluginError`; an argument that a function refuses is
-a TypeError, OverflowError or ValueError. Each says what was found and what was expected.
+variables, `Plugin.bind` all that an interface asks for at once, and `from_pointer` makes functions
+of pointers that ctypes, cffi, Cython, numba or SciPy hold. A `Table` holds an interface that can be
+bound again while it is called, from Python and, with the headers in `get_include()`, from C.
+
+What cannot be opened or looked up is a `PluginError`, what does not fit an interface an
+`InterfaceError`; an argument that a function refuses is a TypeError, OverflowError or ValueError.
+Each says what was found and what was expected.
 """
 
 from .binding.headers import get_include
