@@ -166,7 +166,7 @@ def _documented() -> None:
 
 def _both() -> None:
     """The same, with both."""
-    ...
+    ...  # noqa: PIE790
 
 
 async def _nothing_later() -> None: ...
@@ -178,7 +178,7 @@ async def _documented_later() -> None:
 
 async def _both_later() -> None:
     """The same, with both."""
-    ...
+    ...  # noqa: PIE790
 
 
 def _body(code: CodeType) -> tuple[object, ...]:
