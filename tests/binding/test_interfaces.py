@@ -7,6 +7,7 @@ import functools
 import pickle
 import types
 import typing
+from collections.abc import Callable
 from typing import Any, Generic, Protocol, TypeVar
 
 import pytest
@@ -88,6 +89,46 @@ def test_annotations_alone_ask_for_attributes_in_protocols_only() -> None:
     assert names(Plain) == ["apply"]
 
 
+ALIASES: dict[str, Any] = {
+    "annotated": typing.Annotated[int, "uint32_t"],
+    "union": typing.Union[int, str],  # noqa: UP007
+    "optional": typing.Optional[int],  # noqa: UP045
+    "bar": int | str,
+    "old_list": typing.List[int],  # noqa: UP006
+    "new_list": list[int],
+    "bare_list": typing.List,  # noqa: UP006
+    "old_callable": typing.Callable[[int], int],
+    "new_callable": Callable[[int], int],
+    "new_type": typing.NewType("new_type", int),
+    "variable": T,
+    "anything": Any,
+    "literal": typing.Literal["a"],
+}
+
+
+@pytest.mark.parametrize("alias", ALIASES)
+@pytest.mark.parametrize("base", [Protocol, abc.ABC, object])
+def test_type_aliases_are_no_members(alias: str, base: Any) -> None:
+    def channel(self: Any, number: int) -> None: ...
+
+    body = {"Word": ALIASES[alias], "channel": channel}
+    assert names(types.new_class("Aliasing", (base,), {}, lambda space: space.update(body))) == [
+        "channel"
+    ]
+
+
+def test_declared_type_aliases_are_no_members() -> None:
+    class Quoted(Protocol):
+        Word: typing.TypeAlias = typing.Annotated[int, "uint32_t"]  # type: ignore[misc]
+        Plain: "typing.TypeAlias" = int  # type: ignore[misc]
+
+        def channel(self, number: Word) -> Plain: ...
+
+    assert names(Quoted) == ["channel"]
+    found = member(Quoted, "channel").signature
+    assert found and found.text == "int64_t(uint32_t)"
+
+
 def test_properties_are_attributes() -> None:
     class Sized:
         @property
@@ -166,6 +207,34 @@ def test_an_interface_without_methods_is_refused() -> None:
     for spec in specs:
         with pytest.raises(jt.InterfaceError, match="cannot be used as an interface"):
             interface_of(spec)
+
+
+@pytest.mark.parametrize(
+    ("annotation", "method"),
+    [
+        (Callable[[float], float], "def apply(self, x: float) -> float"),
+        ("Callable[[float], float]", "def apply(self, x: float) -> float"),
+        (
+            typing.Callable[[int, T], None],
+            "def apply(self, x1: int, x2: T) -> None",
+        ),
+        (Callable[[], bool], "def apply(self) -> bool"),
+        (Callable[..., int], "def apply(self, ...) -> int"),
+        (Callable, "def apply(self, ...)"),
+        ("Callable[[OnlyForCheckers], int]", "def apply(self, ...)"),
+    ],
+)
+@pytest.mark.parametrize("base", [Protocol, object])
+def test_an_attribute_that_is_called_should_be_a_method(
+    annotation: Any, method: str, base: Any
+) -> None:
+    body = {"__annotations__": {"apply": annotation}, "__module__": __name__}
+    spec = types.new_class("Wanted", (base,), {}, lambda space: space.update(body))
+    with pytest.raises(jt.InterfaceError) as caught:
+        interface_of(spec)
+    (problem,) = caught.value.problems
+    assert problem.startswith("it has no public method")
+    assert problem.endswith(f"; what can be called is a method: write {method}")
 
 
 def test_mappings() -> None:
@@ -295,6 +364,114 @@ def test_objects_that_answer_to_any_name() -> None:
     assert problem.startswith("missing: ")
 
 
+class Empties(Protocol):
+    def dots(self, x: float) -> float: ...
+    def passes(self, x: float) -> float:
+        pass
+
+    def documented(self, x: float) -> float:
+        """What it is for."""
+
+    def both(self, x: float) -> float:
+        """What it is for."""
+        ...
+
+    async def waits(self, x: float) -> float: ...
+    async def waits_documented(self, x: float) -> float:
+        """What it is for."""
+        ...
+
+    @staticmethod
+    def static(x: float) -> float: ...
+    @classmethod
+    def of_class(cls, x: float) -> float: ...
+    @typing.overload
+    def overloaded(self, x: int) -> int: ...
+    @typing.overload
+    def overloaded(self, x: float) -> float: ...
+
+
+class Full(Protocol):
+    def number(self) -> float:
+        return 3
+
+    def text(self) -> str:
+        return "text"
+
+    def documented(self) -> str:
+        """What it is for."""
+        return "text"
+
+    def same(self, x: float) -> float:
+        """What it is for."""
+        return x
+
+    async def waits(self) -> int:
+        return 3
+
+    @staticmethod
+    def static() -> float:
+        return 3
+
+    def ellipsis(self) -> Any:
+        return ...
+
+
+def test_a_protocols_own_empty_methods_are_no_implementation() -> None:
+    class Forgetful(Empties):
+        def dots(self, x: float) -> float:  # type: ignore[empty-body]
+            pass  # whoever wrote that meant it
+
+    left = [name for name in names(Empties) if name != "dots"]
+    wanted: dict[str, None] = dict.fromkeys(names(Empties))
+    for spec in (Empties, wanted):
+        found = problems(spec, Forgetful())  # type: ignore[abstract]
+        assert [problem.partition(":")[0] for problem in found] == left
+    assert found[0] == (
+        "passes: expected passes(...), found only that of the Protocol Empties, which is empty; "
+        "define it in the class"
+    )
+
+
+def test_the_empty_methods_of_a_class_itself() -> None:
+    class Wanted(Protocol):
+        @staticmethod
+        def apply(x: float) -> float: ...
+
+    class Impl(Wanted):
+        pass
+
+    (problem,) = problems(Wanted, Impl)
+    assert "found only that of the Protocol Wanted, which is empty" in problem
+
+
+def test_defaults_that_a_protocol_implements_are_accepted() -> None:
+    class Lazy(Full):
+        pass
+
+    assert len(fits(Full, Lazy())) == 7
+
+
+def test_an_instance_may_replace_a_protocols_empty_method() -> None:
+    class Late(Filter):
+        def __init__(self) -> None:
+            self.apply = lambda x: x  # type: ignore[method-assign]
+            self.flush = lambda: None  # type: ignore[method-assign]
+
+    assert len(fits(Filter, Late())) == 2  # type: ignore[abstract]
+
+
+def test_empty_methods_of_other_classes_are_accepted() -> None:
+    class Base:
+        def apply(self, x: float) -> float: ...  # type: ignore[empty-body]
+        def flush(self) -> None: ...
+
+    class Impl(Base):
+        pass
+
+    assert len(fits(Filter, Impl())) == 2
+
+
 def test_mappings_of_callables() -> None:
     interface = interface_of(Filter)
     apply = lambda x: x  # noqa: E731
@@ -308,5 +485,7 @@ def test_mappings_of_callables() -> None:
     assert caught.value.problems == (
         "apply: expected apply(x), found an object of type int, which cannot be called",
         "flush: expected flush(), found nothing of that name",
-        "aply: found, but it is not one of those to bind; did you mean 'apply'?",
+        "aply: found, but Filter has no such method; did you mean 'apply'?",
     )
+    more: dict[str, Any] = {"apply": apply, "flush": 3}
+    assert fit_callables(interface, some, more, "it") == [apply]

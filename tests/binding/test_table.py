@@ -14,7 +14,7 @@ from typing import Any, Protocol, runtime_checkable
 import pytest
 
 import jumptable as jt
-from tests.conftest import Run
+from tests.conftest import Compile, Run
 
 
 @runtime_checkable
@@ -212,7 +212,7 @@ FAILING: list[tuple[Any, list[str]]] = [
         ],
     ),
     ({"half": 1, "negate": None}, ["half: .* which cannot be called", "negate: .* found None"]),
-    ({"half": abs, "negate": abs, "more": abs}, ["more: found, but it is not one of those"]),
+    ({"half": abs, "negate": abs, "more": abs}, ["more: found, but Filter has no such method"]),
     (Plain, ["half: .* it also requires 'x'", "negate: .* it also requires 'x'"]),
     (None, ["half: .* found nothing", "negate: .* found nothing"]),
     (jt.Table(Filter), ["the jumptable.binding.table.Table object does not fit", "negate"]),
@@ -318,10 +318,71 @@ def test_only_must_name_slots(only: Any, error: type[Exception], message: str) -
     assert state(table) == before
 
 
-def test_mappings_may_hold_no_more_than_only_asks_for() -> None:
+def test_only_takes_its_own_from_a_mapping_of_more_slots(basic: jt.Plugin) -> None:
     table = jt.Table(Filter)
-    with pytest.raises(jt.InterfaceError, match="negate: found, but it is not one of those"):
-        table.bind({"half": abs, "negate": abs}, only=("half",))
+    table.bind(basic)
+    before = table.facade.negate
+    for other in (float.__neg__, None):  # what is not asked for need not fit
+        table.bind({"half": abs, "negate": other}, only=("half",))
+        assert (table.facade.half, table.facade.negate) == (abs, before)
+
+
+def test_mappings_may_hold_slots_only() -> None:
+    table = jt.Table(Filter)
+    with pytest.raises(jt.InterfaceError) as caught:
+        table.bind({"half": abs, "negat": abs}, only=("half",))
+    assert caught.value.problems == (
+        "negat: found, but Filter has no such method; did you mean 'negate'?",
+    )
+    assert table.generation == 0
+
+
+NATIVE = """
+const char *text(const char *x) { return x; }
+double number(double x) { return x; }
+int whole(int x) { return x; }
+void nothing(double x) { (void)x; }
+void *address(void *x) { return x; }
+"""
+SIGNATURES = {
+    "text": "const char *(const char *)",
+    "number": "double(double)",
+    "whole": "int32_t(int32_t)",
+    "nothing": "void(double)",
+    "address": "void *(void *)",
+}
+CLASHES = {
+    ("number", "text"): ["parameter 1 is 'const char *', not 'double'", "result is 'const char *'"],
+    ("text", "number"): ["parameter 1 is 'double', not 'const char *'", "result is 'double'"],
+    ("number", "nothing"): ["result is 'void', not 'double'"],
+    ("number", "address"): ["parameter 1 is 'void *', not 'double'"],
+    ("address", "number"): ["result is 'double', not 'void *'"],
+    ("whole", "nothing"): ["result is 'void', not 'int32_t'"],
+    ("whole", "text"): ["parameter 1 is 'const char *'", "result is 'const char *', not 'int32_t'"],
+    ("text", "whole"): ["parameter 1 is 'int32_t'", "result is 'int32_t', not 'const char *'"],
+    ("nothing", "text"): ["parameter 1 is 'const char *', not 'double'"],
+    ("nothing", "address"): ["parameter 1 is 'void *', not 'double'"],
+    ("text", "nothing"): ["parameter 1 is 'double', not 'const char *'"],
+}
+
+
+@pytest.mark.parametrize("wanted", SIGNATURES)
+@pytest.mark.parametrize("found", SIGNATURES)
+def test_native_functions_of_a_type_that_no_call_can_meet(
+    compile_plugin: Compile, wanted: str, found: str
+) -> None:
+    function = jt.open(compile_plugin("kinds", NATIVE)).lookup(found, SIGNATURES[found])
+    table = jt.Table({"apply": SIGNATURES[wanted]})
+    clashes = CLASHES.get((wanted, found), [])
+    if not clashes:
+        table.bind({"apply": function})
+        assert table.facade.apply is function
+        return
+    with pytest.raises(jt.InterfaceError) as caught:
+        table.bind({"apply": function})
+    (problem,) = caught.value.problems
+    assert [text in problem for text in clashes] == [True] * len(clashes)
+    assert problem.count(" is '") == len(clashes)
     assert table.generation == 0
 
 

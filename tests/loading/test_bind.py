@@ -162,6 +162,27 @@ def test_a_plugin_that_describes_itself_needs_no_hints(compile_plugin: Compile) 
     assert len(found) == 3
 
 
+def test_suggestions_are_what_can_be_looked_up(compile_plugin: Compile) -> None:
+    plugin = jt.open(compile_plugin("declared", DECLARED, f"-I{jt.get_include()}"))
+    assert problems(lambda: plugin.bind({"aply": "double(double, double)"})) == (
+        "aply: expected double aply(double, double), found no symbol of that name; did you mean "
+        "'apply'?",
+    )
+    (problem,) = problems(lambda: plugin.bind({"jumptable_entry_aply": "double(double)"}))
+    assert "jumptable_entry_apply" not in problem
+
+
+def test_a_declared_function_that_is_hidden_is_no_missing_name(
+    compile_plugin: Compile, tmp_path: Path
+) -> None:
+    script = tmp_path / "hide.map"
+    script.write_text("{ global: jumptable_plugin*; local: *; };")
+    flags = [f"-I{jt.get_include()}", f"-Wl,--version-script={script}"]
+    plugin = jt.open(compile_plugin("hiding", DECLARED.replace('"declared"', '"hiding"'), *flags))
+    (problem,) = problems(lambda: plugin.bind({"quarter": "double(double)"}))
+    assert "but hiding declares 'quarter', and exports neither" in problem
+
+
 # ---- Python -------------------------------------------------------------------------------
 
 PLUGIN = """

@@ -99,6 +99,16 @@ class Word(str):
     pass
 
 
+class Failing:
+    def __index__(self) -> int:
+        return 1 // 0
+
+
+class Floating:
+    def __float__(self) -> float:
+        raise OSError
+
+
 def bind_default(native: jt.Plugin, name: str, value: object) -> Any:
     """The method of Defaults of this name, whose last parameter has this default."""
     original = getattr(Defaults, name)
@@ -136,6 +146,13 @@ def test_defaults_are_kept_as_plain_values(native: jt.Plugin) -> None:
         ("next", 1.5, "expected int for 'int64_t', got float"),
         ("next", None, "expected int for 'int64_t', got NoneType"),
         ("next", [], "the default is of type list"),
+        (
+            "next",
+            Failing(),
+            r"next\(\) argument 1: the default is of type Failing, which raised Zero",
+        ),
+        ("scale", Failing(), r"scale\(\) argument 2: the default is of type Failing, which raised"),
+        ("scale", Floating(), "argument 2: the default is of type Floating, which raised OSError "),
         ("scale", "x", "expected float for 'double', got str"),
         ("scale", None, "expected float for 'double', got NoneType"),
         ("mix", "nul\0inside", "NUL at byte 3"),
@@ -147,6 +164,16 @@ def test_defaults_that_c_refuses(native: jt.Plugin, name: str, value: object, me
         bind_default(native, name, value)
     (problem,) = caught.value.problems
     assert problem.startswith(f"{name}: expected defaults that fit ")
+
+
+def test_arrays_are_no_defaults(native: jt.Plugin) -> None:
+    numpy = pytest.importorskip("numpy")
+    for name, position in (("next", 1), ("scale", 2)):
+        with pytest.raises(
+            jt.InterfaceError, match="one that every call shares is a num"
+        ) as caught:
+            bind_default(native, name, numpy.zeros(3))
+        assert f"argument {position}: the default is of type ndarray" in str(caught.value)
 
 
 def test_none_is_a_default_for_pointers(native: jt.Plugin) -> None:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-__all__ = ["Hints", "annotations_of"]
+__all__ = ["Hints", "annotations_of", "as_method"]
 
 # What an annotation stands for in C. Exact classes only: a subclass may convert as it likes.
 STANDARD: dict[object, CType] = {
@@ -153,9 +153,8 @@ class Hints:
                 if texts:
                     return _exact(texts)
                 return self.ctype(annotation.__origin__, module, owner)
-            return (
-                f"is annotated {_shown(annotation)}, which stands for no C type; write for "
-                f"instance {_example(annotation)}"
+            return f"is annotated {_shown(annotation)}, which stands for no C type; " + _advice(
+                annotation
             )
         except Exception as error:  # annotations are code, and may be any code
             return (
@@ -223,7 +222,9 @@ def _is_function(value: object) -> bool:
 
 
 def _shown(annotation: object) -> str:
-    if isinstance(annotation, type) and type(annotation) is type:
+    if type(annotation).__name__ == "TypeVar":
+        return str(getattr(annotation, "__name__", annotation))
+    if isinstance(annotation, type) and repr(annotation)[:1] == "<":
         module = annotation.__module__
         return (
             annotation.__qualname__ if module == "builtins" else f"{module}.{annotation.__name__}"
@@ -231,11 +232,59 @@ def _shown(annotation: object) -> str:
     return repr(annotation)
 
 
-def _example(annotation: object) -> str:
-    """What to write instead, for the kinds of annotation that are seen most."""
-    shown = _shown(annotation)
-    if any(word in shown for word in ("Buffer", "memoryview", "bytearray", "array")):
-        return 'Annotated[..., "double *"], with the type of its items'
-    if "str" in shown or "bytes" in shown:
-        return 'Annotated[..., "const char *"]'
-    return 'Annotated[..., "int32_t"]'
+def _advice(annotation: object) -> str:
+    """What to write instead: the same with a C type, where one is likely."""
+    ctype = _likely(annotation)
+    example = f'Annotated[{_shown(annotation)}, "{ctype}"]'
+    try:
+        compile(example, "<annotation>", "eval")
+    except (SyntaxError, ValueError):  # not all that is shown can be written
+        ctype = ""
+    if not ctype:
+        return "a C function takes numbers, str, bytes and buffers"
+    items = ", with the type of its items" if ctype == "double *" else ""
+    return f"write for instance {example}{items}"
+
+
+def _likely(annotation: Any) -> str:
+    """The C type for the kinds of annotation that are seen most; "" for all others."""
+    if str(annotation) == "typing.Any":
+        return "int32_t"
+    origin = getattr(annotation, "__origin__", annotation)
+    args = getattr(annotation, "__args__", ())
+    if type(annotation).__name__ in ("UnionType", "_UnionGenericAlias", "Union"):
+        found = {_likely(arg) for arg in args if arg is not type(None)}
+        if found == {"int32_t", "double"}:
+            return "double"
+        # None is NULL, and no number.
+        numeric = not found.isdisjoint(("int32_t", "double"))
+        return "" if len(found) > 1 or (numeric and type(None) in args) else found.pop()
+    if type(annotation).__name__ == "_LiteralGenericAlias":
+        found = {_likely(type(arg)) for arg in args}
+        return "" if len(found) > 1 else found.pop()
+    if not isinstance(origin, type):
+        return ""
+    if any(word in origin.__name__ for word in ("Buffer", "memoryview", "bytearray", "array")):
+        return "double *"
+    if issubclass(origin, (str, bytes)):
+        return "const char *"
+    if hasattr(origin, "__index__"):
+        return "int32_t"
+    return "double" if hasattr(origin, "__float__") else ""
+
+
+def as_method(name: str, annotation: Any, owner: type) -> str:
+    """The method to write for an attribute that is annotated as a callable."""
+    from sys import modules
+
+    try:
+        args = _evaluated(annotation, vars(modules[owner.__module__]), owner).__args__
+    except Exception:  # annotations are code, and may be any code
+        return f"def {name}(self, ...)"
+    given = args[:-1]
+    names = ("x",) if len(given) == 1 else [f"x{index}" for index, _ in enumerate(given, 1)]
+    params = [f"{one}: {_shown(arg)}" for one, arg in zip(names, given, strict=True)]
+    if ... in given:
+        params = ["..."]
+    result = "None" if args[-1] is type(None) else _shown(args[-1])
+    return f"def {name}({', '.join(['self', *params])}) -> {result}"

@@ -8,11 +8,20 @@ is wrong. Nothing here is kept between calls, so there is nothing for threads to
 
 from __future__ import annotations
 
-from types import FunctionType
+from types import FunctionType, GenericAlias, UnionType
 
 from ..errors import InterfaceError, SignatureError
-from .hints import Hints, annotations_of
-from .shapes import Shape, is_plain, misfits, shape_of, shape_of_function, shape_of_signature
+from .hints import Hints, annotations_of, as_method
+from .shapes import (
+    Shape,
+    clashes,
+    is_empty,
+    is_plain,
+    misfits,
+    shape_of,
+    shape_of_function,
+    shape_of_signature,
+)
 from .signatures import Signature, parse_signature
 from .suggest import suggestion
 
@@ -183,15 +192,24 @@ def _from_class(cls: type) -> Interface:
                 # An override keeps the place of what it overrides.
                 found[name] = _member(name, value, base, hints)
         if vars(base).get("_is_protocol"):
-            for name in annotations_of(base):
-                if not name.startswith("_") and found.get(name) is None:
+            for name, annotation in annotations_of(base).items():
+                alias = str(annotation).strip("'\"").endswith("TypeAlias")
+                if not (alias or name.startswith("_")) and found.get(name) is None:
                     found[name] = _attribute(name, "an annotated attribute")
     members = tuple([member for member in found.values() if member is not None])
     if all(member.is_attribute for member in members):
-        raise _unusable(
-            cls.__name__,
-            ["it has no public method (a function whose name does not start with an underscore)"],
+        lacking = (
+            "it has no public method (a function whose name does not start with an underscore)"
         )
+        methods = [
+            as_method(name, annotation, base)
+            for base in public_bases(cls)
+            for name, annotation in annotations_of(base).items()
+            if "Callable" in str(annotation) and not name.startswith("_")
+        ]
+        if methods:
+            lacking += f"; what can be called is a method: write {' and '.join(methods)}"
+        raise _unusable(cls.__name__, [lacking])
     return Interface(cls.__name__, cls, members)
 
 
@@ -209,7 +227,10 @@ def public_bases(cls: type) -> list[type]:
 
 
 def _attribute(name: str, what: str) -> Member:
-    reason = f"it is {what}, and a native plugin has functions only"
+    reason = (
+        f"it is {what}, and a native plugin has functions only; make it a method, or leave it out "
+        "of the interface"
+    )
     return Member(name, reason=reason, is_attribute=True)
 
 
@@ -224,18 +245,27 @@ def _member(name: str, value: Any, owner: type, hints: Hints) -> Member | None:
         value = value.__func__
     if type(value) is FunctionType and is_plain(value):
         if value.__name__ == "_overload_dummy":
-            return Member(name, reason="all of its definitions are overloads")
+            reason = "all of its definitions are overloads; write one def, without @overload"
+            return Member(name, reason=reason)
         shape = shape_of_function(value, bound)
         return _method(name, shape, value, owner, hints)
     if isinstance(value, property) or kind.__name__ == "cached_property":
         return _attribute(name, "a property")
-    if isinstance(value, type) or value is None:
+    if isinstance(value, type) or value is None or _is_type_hint(value):
         return None
     if callable(value) or kind.__name__ in ("partialmethod", "singledispatchmethod"):
         return _unusual(name, value, owner, bound, hints)
     if hasattr(value, "__get__"):
         return _attribute(name, "an attribute")
     return _attribute(name, "an attribute") if vars(owner).get("_is_protocol") else None
+
+
+def _is_type_hint(value: object) -> bool:
+    """Whether this is a type that is no class, such as ``list[int]``; most of them are callable."""
+    kind = type(value)
+    return kind.__module__ in ("typing", "typing_extensions") or issubclass(
+        kind, (GenericAlias, UnionType)
+    )
 
 
 def _unusual(name: str, value: Any, owner: type, bound: int, hints: Hints) -> Member:
@@ -249,22 +279,36 @@ def _unusual(name: str, value: Any, owner: type, bound: int, hints: Hints) -> Me
         shape = shape_of_signature(inspect.signature(function), bound)
         innermost = inspect.unwrap(getattr(value, "func", function))
     except Exception:
-        return Member(name, reason="nothing says what its parameters are", silent=True)
+        reason = "nothing says what its parameters are; write it as a def, with annotations"
+        return Member(name, reason=reason, silent=True)
     return _method(name, shape, innermost, owner, hints)
 
 
 def _method(name: str, shape: Shape, function: Any, owner: type, hints: Hints) -> Member:
     reason = ""
-    if shape.kind:
-        reason = f"it is {'an async def' if shape.kind == 'async def' else 'a generator'}"
+    if shape.kind == "async def":
+        reason = (
+            "it is an async def, and a C function returns its result: that cannot be awaited; "
+            "make it a plain def"
+        )
+    elif shape.kind:
+        reason = (
+            "it is a generator, and a C function returns one result; make it a plain def that "
+            "does, such as one item for each call"
+        )
     elif shape.selfless:
-        reason = "it has no parameter 'self'"
+        reason = "it has no parameter 'self'; add one, or make it a @staticmethod"
     elif shape.varargs or shape.varkeywords:
-        reason = f"it takes {'*args' if shape.varargs else '**kwargs'}"
+        reason = (
+            f"it takes {'*args' if shape.varargs else '**kwargs'}; give the function a fixed "
+            "number of parameters"
+        )
     elif shape.keywords:
-        reason = f"its parameter {shape.keywords[0]!r} is keyword-only"
+        reason = (
+            f"its parameter {shape.keywords[0]!r} is keyword-only, and C has positional ones only; "
+            "make it positional"
+        )
     if reason:
-        reason += "; a C function is called, with a fixed number of positional arguments"
         return Member(name, shape, reason=reason, defaults=shape.defaults)
     annotations = annotations_of(function)
     signature, reason, silent = hints.signature(
@@ -293,6 +337,9 @@ def fit_object(
     """
     targets: list[Any] = []
     problems: list[str] = []
+    cls = type(subject)
+    classes: tuple[type, ...] = (subject if issubclass(cls, type) else cls).__mro__  # type: ignore[attr-defined]
+    protocols = [cls for cls in classes if vars(cls).get("_is_protocol")]
     for member in members:
         name = member.name
         if member.is_attribute:
@@ -312,6 +359,13 @@ def fit_object(
             problems.append(_unreadable(member, error))
             continue
         targets.append(target)
+        owner = _declared_only(target, name, protocols) if protocols else None
+        if owner is not None:
+            problems.append(
+                f"{name}: expected {member.expected}, found only that of the Protocol "
+                f"{owner.__name__}, which is empty; define it in the class"
+            )
+            continue
         problems.extend(_misfits(member, target))
     if interface.type is not None:
         from .twins import twin_problems
@@ -330,27 +384,40 @@ def fit_callables(
 ) -> list[Any]:
     """The callables that a mapping has for these members, in their order.
 
-    A name that is none of theirs is a problem as well: it is most likely misspelled.
+    A name that is none of the interface's is a problem as well: it is most likely misspelled.
     """
     given = dict(mapping)
     targets: list[Any] = []
     problems: list[str] = []
     for member in members:
-        target = given.pop(member.name, MISSING)
+        target = given.get(member.name, MISSING)
         if target is MISSING:
             problems.append(_missing(member, lambda: mapping, len(problems)))
         else:
             targets.append(target)
             problems.extend(_misfits(member, target))
-    wanted = [member.name for member in members]
+    known = {member.name for member in interface.members}
     for name in given:
+        if name in known:
+            continue
         hint = ""
         if isinstance(name, str) and len(problems) < SUGGESTIONS:
-            hint = suggestion(name, wanted)
-        problems.append(f"{name}: found, but it is not one of those to bind{hint}")
+            hint = suggestion(name, known)
+        problems.append(f"{name}: found, but {interface.name} has no such method{hint}")
     if problems:
         raise not_fitting(interface, described, problems)
     return targets
+
+
+def _declared_only(target: object, name: str, protocols: Sequence[type]) -> type | None:
+    """The Protocol whose own function this is, where that has no body: nobody implemented it."""
+    function = getattr(target, "__func__", target)
+    if type(function) is FunctionType and is_empty(function):
+        for protocol in protocols:
+            declared = vars(protocol).get(name)
+            if function is getattr(declared, "__func__", declared):
+                return protocol
+    return None
 
 
 def _exists(subject: object, name: str) -> bool:
@@ -405,6 +472,8 @@ def _misfits(member: Member, target: object) -> Iterator[str]:
     if found is None:
         return
     wrong = list(misfits(wanted, found))
+    if member.signature is not None and not wrong:
+        wrong.extend(clashes(member.signature, target))
     if found.kind == "async def" and wanted.kind not in ("async def", "awaitable"):
         wrong.append("it is 'async def', so that a call gives a coroutine; the interface's is not")
     if wrong:

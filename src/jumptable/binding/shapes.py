@@ -8,13 +8,28 @@ from __future__ import annotations
 
 from types import BuiltinFunctionType, FunctionType, MethodType
 
+from .signatures import CType, parse_signature
+from .symbol import Symbol
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import inspect
     from collections.abc import Callable, Iterator
-    from inspect import Signature
+    from types import CodeType
     from typing import Any
 
-__all__ = ["Shape", "misfits", "shape_of", "shape_of_function", "shape_of_signature"]
+    from .signatures import Signature
+
+__all__ = [
+    "Shape",
+    "clashes",
+    "is_empty",
+    "is_plain",
+    "misfits",
+    "shape_of",
+    "shape_of_function",
+    "shape_of_signature",
+]
 
 # Bits of co_flags, as the inspect module names them.
 CO_VARARGS, CO_VARKEYWORDS, CO_GENERATOR = 0x04, 0x08, 0x20
@@ -112,7 +127,7 @@ def shape_of_function(function: FunctionType, bound: int) -> Shape:
     )
 
 
-def shape_of_signature(signature: Signature, bound: int, kind: str = "") -> Shape:
+def shape_of_signature(signature: inspect.Signature, bound: int, kind: str = "") -> Shape:
     """The same from what the inspect module found."""
     parameters = list(signature.parameters.values())
     if bound and parameters and parameters[0].kind not in (2, 4):  # no *args or **kwargs
@@ -138,6 +153,54 @@ def is_plain(function: FunctionType) -> bool:
     """Whether the code object tells the truth: no decorator claims something else."""
     attributes = function.__dict__
     return not attributes or not ("__wrapped__" in attributes or "__signature__" in attributes)
+
+
+# What the compiler makes of bodies that do nothing, which differs between versions of Python, and
+# with -OO, which takes docstrings away.
+def _nothing() -> None: ...
+
+
+def _documented() -> None:
+    """The same, with a docstring."""
+
+
+def _both() -> None:
+    """The same, with both."""
+    ...  # noqa: PIE790
+
+
+async def _nothing_later() -> None: ...
+
+
+async def _documented_later() -> None:
+    """The same, with a docstring."""
+
+
+async def _both_later() -> None:
+    """The same, with both."""
+    ...  # noqa: PIE790
+
+
+def _body(code: CodeType) -> tuple[object, ...]:
+    """Tells code that does nothing from any other, whatever its docstring."""
+    return code.co_code, *map(type, code.co_consts)
+
+
+EMPTY = [
+    _body(function.__code__)
+    for function in (
+        *(_nothing, _documented, _both),
+        *(_nothing_later, _documented_later, _both_later),
+    )
+]
+
+
+def is_empty(function: FunctionType) -> bool:
+    """Whether a function only declares: its body is ``...``, ``pass``, or a docstring.
+
+    ``return None`` compiles to the same.
+    """
+    return function.__name__ == "_overload_dummy" or _body(function.__code__) in EMPTY
 
 
 def shape_of(found: Callable[..., Any]) -> Shape | None:
@@ -226,6 +289,35 @@ def misfits(wanted: Shape, found: Shape) -> Iterator[str]:
     missing = [name for name in found.needed if name not in wanted.needed]
     if missing:
         yield f"it also requires the keyword {_quoted(missing)}"
+
+
+FLOATING = ("float", "double")
+NUMBERS = ("bool", "signed", "unsigned", *FLOATING)
+
+
+def clashes(wanted: Signature, found: object) -> Iterator[str]:
+    """Why a native function that is called by Python can never do for a C signature.
+
+    Nothing for what may work, such as an object, or an int as an address.
+    """
+    symbol = getattr(found, "__self__", None)
+    if type(symbol) is not Symbol or getattr(found, "__name__", None) != symbol.name:
+        return
+    own = parse_signature(symbol.signature)
+    for index, (given, taken) in enumerate(zip(wanted.params, own.params, strict=False), 1):
+        if _never(given, taken):
+            yield f"its parameter {index} is {taken.text!r}, not {given.text!r}"
+    if wanted.result.kind != "void" and _never(own.result, wanted.result):
+        yield f"its result is {own.result.text!r}, not {wanted.result.text!r}"
+
+
+def _never(given: CType, taken: CType) -> bool:
+    """Whether no value of one type can be passed on as one of the other."""
+    if taken.kind in NUMBERS:
+        return given.kind in ("string", "void")
+    if taken.kind == "string":
+        return given.kind in NUMBERS
+    return taken.kind in ("address", "buffer") and given.kind in FLOATING
 
 
 def _quoted(names: list[str]) -> str:

@@ -297,13 +297,17 @@ cdef plain(value, str place):
         return bytes.__add__(value, b"")
     if isinstance(value, float):
         return float.__float__(value)
-    if hasattr(type(value), "__index__"):
-        return PyNumber_Index(value)
-    if hasattr(type(value), "__float__"):
-        return float(value)
+    failed = ""
+    try:
+        if hasattr(type(value), "__index__"):
+            return PyNumber_Index(value)
+        if hasattr(type(value), "__float__"):
+            return float(value)
+    except Exception as error:  # of an array, or whatever a class of the interface raises
+        failed = f", which raised {type(error).__name__} when it was converted to a number"
     raise TypeError(
-        f"{place}: the default is of type {type(value).__name__}; one that every call shares is a "
-        "number, str, bytes or None"
+        f"{place}: the default is of type {type(value).__name__}{failed}; one that every call "
+        "shares is a number, str, bytes or None"
     )
 
 

@@ -23,6 +23,7 @@ def bind_native(
     plugin: Plugin, image: Image, interface: Interface, members: Sequence[Member]
 ) -> list[Any]:
     """The functions for these members, in their order; InterfaceError with all that is wrong."""
+    source: Any = plugin._source  # the NativeSource that asks for this
     targets: list[Any] = []
     problems: list[str] = []
     for member in members:
@@ -36,8 +37,9 @@ def bind_native(
                 targets.append(plugin._function(member.name, signature))
         except SymbolNotFoundError as error:
             problem = f"but {error}"
-            if image.find(member.name).kind == "nothing":
-                hint = suggestion(member.name, image.names()) if len(problems) < SUGGESTIONS else ""
+            if image.find(member.name).kind == "nothing" and member.name not in source.exports:
+                few = len(problems) < SUGGESTIONS
+                hint = suggestion(member.name, source._names()) if few else ""
                 problem = f"found no symbol of that name{hint}"
             problems.append(f"{member.name}: expected {_expected(member)}, {problem}")
         except SymbolError as error:
