@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import typing
 from collections.abc import Iterator
 from typing import Annotated, Any
@@ -110,8 +111,7 @@ def test_missing_hints_are_told_apart_from_wrong_ones() -> None:
     ],
 )
 def test_what_c_cannot_be_called_with(method: Any, reason: str) -> None:
-    with pytest.raises(AssertionError, match=reason):
-        raise AssertionError(signature(method))
+    assert re.search(reason, signature(method))
 
 
 def test_coroutines_and_generators_are_no_functions_of_c() -> None:
