@@ -418,3 +418,10 @@ except PermissionError:
 else:
     raise AssertionError("it was not refused")
 """)
+
+
+def test_a_table_says_how_it_is_made() -> None:
+    assert str(inspect.signature(jt.Table)) == "(interface, /, *, count=False)"
+    for wrong in ((), (Filter, True)):
+        with pytest.raises(TypeError, match=r"Table\(\) takes one interface, as in Table\(Filter"):
+            jt.Table(*wrong)

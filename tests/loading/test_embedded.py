@@ -477,3 +477,48 @@ def test_every_byte_changed(library: Path, tmp_path: Path, run_python: Run) -> N
     count, refusals = map(int, run_python(MUTATIONS, copy, start, size).stdout.split())
     assert count > 3 * size
     assert count // 4 < refusals < count
+
+
+USES_PYTHON = """
+#include <Python.h>
+#include <jumptable/plugin.h>
+
+long held(long x) {
+    PyObject *list = PyList_New(x);
+    Py_ssize_t size = list == NULL ? -1 : PyList_GET_SIZE(list);
+    Py_XDECREF(list);
+    return (long)size;
+}
+long plain(long x) { return x; }
+
+JUMPTABLE_PLUGIN("user", "1");
+JUMPTABLE_EXPORT(held, "long(long)");
+JUMPTABLE_EXPORT(plain, "long(long) nogil");
+"""
+
+
+def test_nogil_is_the_authors_word_where_python_is_used(
+    compile_plugin: Compile, python_flags: list[str]
+) -> None:
+    plugin = jt.open(compile_plugin("user", USES_PYTHON, INCLUDE, *python_flags))
+    assert plugin.lookup("held")(3) == 3
+    assert plugin.lookup("plain", "long(long) nogil")(3) == 3
+    with pytest.raises(jt.SignatureError, match="user, which uses Python's C API.*without 'nogil'"):
+        plugin.lookup("held", "long(long) nogil")
+
+
+def test_a_declaration_that_its_debug_information_contradicts(compile_plugin: Compile) -> None:
+    pytest.importorskip("elftools")
+    text = """
+    #include <jumptable/plugin.h>
+    float apply(float x) { return 2 * x; }
+    float half(float x) { return x / 2; }
+    JUMPTABLE_PLUGIN("liar", "1");
+    JUMPTABLE_EXPORT(apply, "double(double)");
+    JUMPTABLE_EXPORT(half, "float(float)");
+    """
+    plugin = jt.open(compile_plugin("liar", text, INCLUDE, "-g"))
+    assert plugin.lookup("half").__self__.evidence == "embedded"
+    for signature in (None, "double(double)"):
+        with pytest.raises(jt.SignatureError, match=r"'double\(double\)'.*'float\(float\)'"):
+            plugin.lookup("apply", signature)

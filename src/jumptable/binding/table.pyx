@@ -79,7 +79,8 @@ cdef bint is_mapping(source) except -1:
 @cython.final
 @cython.no_gc_clear  # whatever cycle this is in has a facade, a container or a class to clear
 cdef class Table:
-    """Callables under names, found by attribute; all can be replaced while they are called.
+    """Table(interface, /, *, count=False)\n--\n
+    Callables under names, found by attribute; all can be replaced while they are called.
 
     ``interface`` is a class (a Protocol, an ABC or any other), whose public methods are the slots,
     or a mapping of names to C signatures, ``{"apply": "double(double)", "flush": None}``; None
@@ -108,8 +109,14 @@ cdef class Table:
     cdef Records records
     cdef object __weakref__
 
-    def __cinit__(self, interface, *, bint count=False):
+    def __cinit__(self, *interfaces, bint count=False):
         cdef Py_ssize_t index
+        if len(interfaces) != 1:
+            raise TypeError(
+                "Table() takes one interface, as in Table(Filter) or Table(Filter, count=True), "
+                f"not {len(interfaces)}"
+            )
+        interface = interfaces[0]
         self.interface = interface_of(interface)
         self.members = self.interface.members
         unfit = [member.name for member in self.members if member.is_attribute]

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from ..binding.interfaces import Interface, Member
     from ..binding.variable import Variable
-    from .debuginfo import DebugInfo
+    from .debuginfo import DebugInfo, Described
     from .embedded import Declared
     from .plugin import Plugin
     from .system import Found
@@ -83,8 +83,8 @@ class NativeSource:
         if found.kind == "foreign":
             self._refuse(plugin, name, found.kind, found.owner)
         reason = ""
-        if self.debug_info is not None and found.kind == "function":
-            described = self.debug_info.describe(name, found.address - self.image.base)
+        described = self._described(name, found.address) if found.kind == "function" else None
+        if described is not None:
             if described.text:
                 return described.text
             reason = f" ({described.problem})"
@@ -116,19 +116,24 @@ class NativeSource:
                     f"{wanted.text!r} has {wanted.size}; look it up with its own type"
                 )
             return make_variable(name, wanted, found.address, plugin, writable=found.writable)
+        described = self._described(name, found.address)
         evidence = "asserted"
-        if self.debug_info is not None:
-            described = self.debug_info.describe(name, found.address - self.image.base)
-            if described.agrees(wanted):
-                evidence = "dwarf"
-            elif described.text:
-                raise SignatureError(
-                    f"{name!r} of {plugin.name} is '{described.text}' by its debug information, "
-                    f"and was asked for as '{wanted.text}'; use its own signature"
-                )
+        if described is not None and described.agrees(wanted):
+            evidence = "dwarf"
+        elif described is not None and described.text:
+            raise SignatureError(
+                f"{name!r} of {plugin.name} is '{described.text}' by its debug information, and was "
+                f"asked for as '{wanted.text}'; use its own signature"
+            )
         return make_function(
             name, self._plan(wanted), found.address, plugin, from_plugin=True, evidence=evidence
         )
+
+    def _described(self, name: str, address: int) -> Described | None:
+        """What the debug information says of a function, if there is any."""
+        if self.debug_info is None:
+            return None
+        return self.debug_info.describe(name, address - self.image.base)
 
     def _declared_function(
         self, plugin: Plugin, name: str, declared: Signature, wanted: Signature | CType
@@ -140,6 +145,12 @@ class NativeSource:
                 f"{plugin.name} declares {name!r} as '{declared.text}', and it was asked for as "
                 f"'{wanted.text}'; use its own signature, or none"
             )
+        if wanted.nogil and self.checked and not declared.nogil:
+            raise SignatureError(
+                f"{plugin.name}, which uses Python's C API, declares {name!r} as "
+                f"'{declared.text}', without 'nogil': it is not said to run without the GIL, so "
+                "it cannot be looked up as 'nogil'"
+            )
         address = self.image.entry(name)
         if address is None:
             found = self.image.find(name)
@@ -149,6 +160,12 @@ class NativeSource:
                     f"function {name!r}; does a version script hide it? let jumptable_* be global"
                 )
             address = found.address
+        described = self._described(name, address)
+        if described is not None and described.text and not described.agrees(wanted):
+            raise SignatureError(
+                f"{plugin.name} declares {name!r} as '{declared.text}', and by its debug "
+                f"information it is '{described.text}'; correct what it declares"
+            )
         return make_function(
             name, self._plan(wanted), address, plugin, from_plugin=True, evidence="embedded"
         )

@@ -3,10 +3,10 @@
  *     #include <jumptable/plugin.h>
  *
  *     static double twice(double x) { return 2 * x; }
- *     int32_t count(const char *text, int32_t limit) { ... }
+ *     int is_empty(const char *text) { return *text == 0; }
  *
  *     JUMPTABLE_PLUGIN("filter", "1.2.0");
- *     JUMPTABLE_EXPORT(count, "int32_t(const char *, int32_t)");
+ *     JUMPTABLE_EXPORT(is_empty, "int(const char *)");
  *     JUMPTABLE_EXPORT_AS(apply, twice, "double(double) nogil");
  *
  * Compile with -I"$(python -m jumptable include)". Then plugin.lookup("apply") in Python needs no
@@ -20,8 +20,10 @@
  *                                                    and templates (an overloaded one needs a cast)
  *
  * They stand outside of functions, in any of the library's source files (C99 or C++11), and end in
- * a semicolon. A signature is a string literal in jumptable's notation: C's types without names,
- * and "nogil" at the end if the function may run without Python's global lock.
+ * a semicolon. A signature is a string literal in jumptable's notation: C's types without names.
+ * Nobody but the library's debug information, if there is any, can tell whether it is right. In a
+ * library that uses Python's C API, "nogil" at the end says that the function runs without Python's
+ * global lock; elsewhere every function may.
  *
  * A name that is exported twice does not compile or link. A library that has exports but no
  * JUMPTABLE_PLUGIN, or a signature that cannot be read, is refused when it is opened.
