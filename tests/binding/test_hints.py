@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import decimal
 import enum
+import re
 import sys
 import typing
 from collections.abc import Iterator
@@ -174,8 +175,7 @@ def test_missing_hints_are_told_apart_from_wrong_ones() -> None:
     ],
 )
 def test_what_c_cannot_be_called_with(method: Any, reason: str) -> None:
-    with pytest.raises(AssertionError, match=reason):
-        raise AssertionError(signature(method))
+    assert re.search(reason, signature(method))
 
 
 def test_coroutines_and_generators_are_no_functions_of_c() -> None:

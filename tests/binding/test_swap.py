@@ -176,24 +176,32 @@ def test_two_plugins(compile_plugin: Compile, swaps: int, threads: int) -> None:
     every = operator.attrgetter(*NAMES)  # never lets go of the GIL
     stopping = False
     wrong: list[object] = []
+    returned = [0] * threads
 
-    def keep_calling() -> None:
+    def keep_calling(index: int) -> None:
         while not stopping and not wrong:
             seen = {target() for target in every(table.facade)}
+            returned[index] += 1
             if not seen <= {1, 2} or (HAS_GIL and len(seen) > 1):
                 wrong.append(seen)
 
-    callers = [threading.Thread(target=keep_calling) for _ in range(threads)]
+    callers = [threading.Thread(target=keep_calling, args=(index,)) for index in range(threads)]
     for caller in callers:
         caller.start()
     for number in range(2, swaps + 1):
         table.bind(plugins[number % 2])
         assert table.plugin is plugins[number % 2]
         assert table.facade.three() == (1 if number % 2 else 2)
+        if number % (swaps // SYNCS) == 0:
+            before = list(returned)
+            for index, caller in enumerate(callers):
+                while caller.is_alive() and returned[index] == before[index]:
+                    time.sleep(0)
     stopping = True
     for caller in callers:
         caller.join()
     assert wrong == []
+    assert all(calls >= SYNCS for calls in returned)
 
 
 def fire_from_c(host: Any, bind: Callable[[int], object], swaps: int) -> None:

@@ -108,7 +108,7 @@ print("done")
 # memory be that of a new one, whose creation is the "race". What the first thread besides the main
 # one switches on is tested before it is locked. ctypes marks a type as final with each instance.
 SUPPRESSIONS = """
-race_top:new_reference
+race_top:^new_reference$
 race:_PyType_AllocNoTrack
 race_top:_PyGC_ImmortalizeDeferredObjects
 race_top:generic_pycdata_new

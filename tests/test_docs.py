@@ -1,0 +1,380 @@
+"""Every example in README.md, in docs and in the headers' first comments is compiled and run.
+
+A comment behind a statement says what comes of it: ``# 5.0`` is its value, ``# TypeError: ...`` or
+``# SignatureError, before any call`` what it raises. Any other is prose.
+"""
+
+from __future__ import annotations
+
+import ast
+import ctypes
+import io
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tokenize
+import types
+import typing
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import jumptable as jt
+from tests.conftest import compiler
+from tests.hosts import build
+
+ROOT = Path(__file__).parent.parent
+PAGES = ["README.md", "docs/interfaces-and-tables.md", "docs/native-plugins.md"]
+HEADERS = Path(jt.get_include()) / "jumptable"
+# Statements that use one of these words need the module, which may be missing.
+OPTIONAL = {"np": "numpy", "scipy": "scipy"}
+
+needs_compiler = pytest.mark.skipif(shutil.which(compiler()[0]) is None, reason="no C compiler")
+needs_cython = pytest.mark.skipif(find_spec("Cython") is None, reason="no Cython")
+
+
+# ---- finding examples -----------------------------------------------------------------------
+
+
+def blocks(page: str) -> list[tuple[str, str]]:
+    """The language and the text of each fenced block."""
+    path = ROOT / page
+    if not path.exists():
+        pytest.skip(f"{page} is not here: only the tests are")
+    found = re.findall(r"^```(\w*)\n(.*?)^```$", path.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    assert found, f"{page} has no examples any more"
+    return found
+
+
+def block(page: str, language: str, containing: str) -> str:
+    found = [text for kind, text in blocks(page) if kind == language and containing in text]
+    assert len(found) == 1, (
+        f"{page} should have one block of {language or 'commands'} with {containing!r}, "
+        f"it has {len(found)}"
+    )
+    return found[0]
+
+
+def first_comment(path: Path) -> str:
+    """The example in the comment that a header begins with: what is indented by five."""
+    lines: list[str] = []
+    for line in path.read_text("utf-8").splitlines():
+        content = re.sub(r"^(#| \*|/\*)", "", line)
+        if content.startswith(" " * 5):
+            lines.append(content[5:])
+        elif lines and content:
+            break
+        elif lines:
+            lines.append("")
+    assert any("import" in line or "include" in line for line in lines), (
+        f"{path.name} no longer begins with an example, indented by five"
+    )
+    return "\n".join(lines).rstrip() + "\n"
+
+
+@pytest.mark.parametrize("page", sorted({*PAGES, *(
+    path.relative_to(ROOT).as_posix() for path in ROOT.glob("docs/*.md"))}))  # fmt: skip
+def test_every_example_is_one_that_is_tested(page: str) -> None:
+    """Each kind of block, on each page, is some test's here; a new page or kind needs one."""
+    tested = {
+        "README.md": {"python"},
+        "docs/interfaces-and-tables.md": {"python"},
+        "docs/native-plugins.md": {"python", "c", "cython"},
+    }
+    assert page in tested, f"no test runs the examples of {page}"
+    assert {kind for kind, _ in blocks(page)} - {""} == tested[page]
+    for kind, text in blocks(page):
+        if kind == "c":
+            assert ("<jumptable/plugin.h>" in text) != ("<jumptable/host.h>" in text), text
+
+
+# ---- Python ---------------------------------------------------------------------------------
+
+
+def run_statements(text: str, names: dict[str, Any]) -> int:
+    """Run an example, and compare with what its comments promise. How many promised something."""
+    comments = {
+        token.start[0]: token.string.lstrip("# ")
+        for token in tokenize.generate_tokens(io.StringIO(text).readline)
+        if token.type == tokenize.COMMENT
+    }
+    missing = [word for word, module in OPTIONAL.items() if find_spec(module) is None]
+    promises = 0
+    for statement in ast.parse(text).body:
+        source = ast.get_source_segment(text, statement) or ""
+        if any(re.search(rf"\b{word}\b", source) for word in missing):
+            continue
+        comment = comments.get(statement.end_lineno or 0, "")
+        if error := re.match(r"([A-Z]\w*Error)\b(?:: (.*))?", comment):
+            promises += 1
+            check_error(source, names, *error.groups())
+        elif isinstance(statement, ast.Expr):
+            value = eval(source, names)
+            try:
+                expected = ast.literal_eval(comment)
+            except (SyntaxError, ValueError):
+                continue
+            promises += 1
+            assert value == expected and type(value) is type(expected), f"{source}  # {value!r}"
+        else:
+            exec(compile(ast.Module([statement], []), "<example>", "exec"), names)
+    return promises
+
+
+def check_error(source: str, names: dict[str, Any], kind: str, message: str | None) -> None:
+    try:
+        exec(source, names)
+    except Exception as raised:
+        found = raised
+    else:
+        raise AssertionError(f"{source} raises nothing, not {kind}")
+    assert type(found).__name__ == kind, f"{source} raises {found!r}"
+    if message is not None and message.endswith("..."):
+        assert str(found).startswith(message[:-3]), f"{source} raises {found!r}"
+    elif message is not None:
+        assert str(found) == message, f"{source} raises {found!r}"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "1 + 1  # 3\n",
+        "1 + 1  # 2.0\n",
+        "(\n    1 + 1\n)  # 3\n",
+        "len('x')  # TypeError\n",
+        "len(5)\n",
+        "len(5)  # ValueError, at once\n",
+        "len(5)  # TypeError: len() is not of this opinion\n",
+        "len(5)  # TypeError: len() ...\n",
+        "nothing = unknown\n",
+    ],
+)
+def test_a_wrong_example_is_noticed(wrong: str) -> None:
+    with pytest.raises((AssertionError, NameError, TypeError)):
+        run_statements(wrong, {})
+
+
+def test_a_right_example_passes() -> None:
+    right = (
+        "x = 1 + 1  # three\nx  # 2\nlen(5)  # TypeError: object of ...\n"
+        "len(5)  # TypeError, always\nlen(5)  # TypeError: object of type 'int' has no len()\n"
+    )
+    assert run_statements(right, {}) == 4
+
+
+FILTERS = """
+class Filter:
+    def apply(self, x, gain=1.0): return 10 * x * gain
+    def flush(self): pass
+    def channel(self, number): pass
+"""
+
+
+@pytest.fixture
+def names(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
+    """What pages take for granted, in a folder where libfilter.so and mypkg are looked for."""
+    (tmp_path / "mypkg").mkdir()
+    (tmp_path / "mypkg/__init__.py").touch()
+    (tmp_path / "mypkg/filters.py").write_text(FILTERS)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for imported in ("mypkg", "mypkg.filters"):
+        monkeypatch.delitem(sys.modules, imported, raising=False)
+    monkeypatch.chdir(tmp_path)
+    module = types.ModuleType("reader")
+    monkeypatch.setitem(sys.modules, "reader", module)
+    labs = ctypes.CDLL(None).labs
+    labs.argtypes, labs.restype = [ctypes.c_long], ctypes.c_long
+    vars(module).update(
+        jt=jt, jumptable=jt, Protocol=typing.Protocol, some_ctypes_function=labs,
+    )  # fmt: skip
+    return vars(module)
+
+
+def compile_library(folder: Path, text: str) -> None:
+    source = folder / "filter.c"
+    source.write_text(text)
+    target = folder / "libfilter.so"
+    subprocess.run([*compiler(), "-shared", "-fPIC", "-o", target, source], check=True)
+
+
+def run_page(page: str, names: dict[str, Any], *containing: str) -> int:
+    """All of a page's blocks of Python in turn, which are one program, and surely these."""
+    for one in containing:
+        block(page, "python", one)
+    return sum(run_statements(text, names) for kind, text in blocks(page) if kind == "python")
+
+
+@needs_compiler
+def test_readme(names: dict[str, Any], tmp_path: Path) -> None:
+    compile_library(
+        tmp_path,
+        "#include <stddef.h>\n#include <stdint.h>\n"
+        "int32_t abi_version = 3;\n"
+        "double total(const double *items, size_t count) {\n"
+        "    double sum = 0;\n"
+        "    for (size_t i = 0; i < count; i++) sum += items[i];\n"
+        "    return sum;\n"
+        "}\n"
+        "double solve(double x) { return -x; }\n"
+        "double apply(double x) { return 2 * x; }\n"
+        "void flush(void) {}\n",
+    )
+    assert run_page("README.md", names, "libm.so.6", "from_pointer", "jt.Table(") >= 2
+    assert names["f"].apply(1.0) == 2.0
+    assert names["filter"].apply(1.0) == 10.0
+
+
+@needs_compiler
+def test_interfaces_and_tables(names: dict[str, Any], tmp_path: Path) -> None:
+    compile_library(
+        tmp_path,
+        "double apply(double x, double gain) { return 2 * x * gain; }\n"
+        "void channel(unsigned number) { (void)number; }\n",
+    )
+    names["plugin"] = jt.open("./libfilter.so")
+    names["other"] = jt.open("mypkg.filters:Filter")
+    run_page("docs/interfaces-and-tables.md", names, "Annotated", "jt.Table(")
+    assert names["f"].apply(1.0) == 2.0
+    assert names["filter"].apply(1.0) == 1.0  # neither plugin's: what was bound last
+    names["filter"].channel(1)
+
+
+@needs_compiler
+def test_a_plugin_that_says_what_it_is(names: dict[str, Any], tmp_path: Path) -> None:
+    page = "docs/native-plugins.md"
+    (tmp_path / "filter.c").write_text(block(page, "c", "<jumptable/plugin.h>"))
+    command = re.sub(r"^cc ", lambda _: shlex.join(compiler()) + " ", block(page, "", "filter.c"))
+    command = command.replace("python ", shlex.quote(sys.executable) + " ")
+    subprocess.run(command, shell=True, check=True, env=build.ENVIRONMENT)
+    assert run_page(page, names, "SignatureError") >= 3
+    assert names["apply"](1.5) == 3.0
+    assert names["plugin"].lookup("scale")(1.5, 3) == 4.5
+
+
+# ---- hosts ----------------------------------------------------------------------------------
+
+MODULE = """
+static PyObject *py_example(PyObject *self, PyObject *argument) { (void)self; %s }
+static PyMethodDef methods[] = {%s {"example", py_example, METH_O, NULL}, {NULL, NULL, 0, NULL}};
+static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "host", NULL, -1, methods,
+                                    NULL, NULL, NULL, NULL};
+PyMODINIT_FUNC PyInit_host(void) {
+    PyObject *made = PyModule_Create(&module);
+#ifdef Py_GIL_DISABLED
+    if (made) PyUnstable_Module_SetGIL(made, Py_MOD_GIL_NOT_USED);
+#endif
+    return made;
+}
+"""
+
+
+def c_host(folder: Path, text: str, example: str, methods: str = "") -> Any:
+    source = folder / "host.c"
+    source.write_text(text + MODULE % (example, methods))
+    build.compile_host(source, folder / "host.so", "-Wall", "-Wextra", "-Werror", "-O0")
+    return build.load(folder / "host.so")
+
+
+def cython_host(folder: Path, text: str) -> Any:
+    (folder / "host.pyx").write_text(text)
+    done = subprocess.run(
+        [sys.executable, "-m", "cython", "-Xfreethreading_compatible=True", "-3", "host.pyx"],
+        cwd=folder, env=build.ENVIRONMENT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    build.compile_host(folder / "host.c", folder / "host.so", "-w", "-O0")
+    return build.load(folder / "host.so")
+
+
+def tables() -> tuple[jt.Table[Any], jt.Table[Any]]:
+    """One that hosts of a double(double) can call, and one that they cannot."""
+    table = jt.Table({"apply": "double(double)"})
+    table.bind({"apply": lambda x: 10 * x})
+    return table, jt.Table({"apply": "int64_t(int64_t)"})
+
+
+@needs_compiler
+def test_a_host_in_c(tmp_path: Path) -> None:
+    host = c_host(
+        tmp_path,
+        block("docs/native-plugins.md", "c", "<jumptable/host.h>")
+        + "static PyObject *py_set_up(PyObject *self, PyObject *table) {\n"
+        "    (void)self;\n"
+        "    return set_up(table) < 0 ? NULL : Py_NewRef(Py_None);\n"
+        "}\n",
+        "return PyFloat_FromDouble(run(PyFloat_AsDouble(argument)));",
+        '{"set_up", py_set_up, METH_O, NULL},',
+    )
+    table, unfit = tables()
+    with pytest.raises(jt.SignatureError):
+        host.set_up(unfit)
+    host.set_up(table)
+    assert host.example(1.5) == 15.0
+    table.bind({"apply": abs})
+    assert host.example(-1.5) == 1.5
+
+
+@needs_compiler
+@needs_cython
+def test_a_host_in_cython(tmp_path: Path) -> None:
+    host = cython_host(tmp_path, block("docs/native-plugins.md", "cython", "cimport"))
+    table, unfit = tables()
+    assert host.total(table, 1.5, 3) == 45.0
+    with pytest.raises(jt.SignatureError):
+        host.total(unfit, 1.5, 3)
+
+
+# ---- the headers' first comments ------------------------------------------------------------
+
+
+@needs_compiler
+def test_plugin_h(tmp_path: Path) -> None:
+    example = first_comment(HEADERS / "plugin.h")
+    source = tmp_path / "filter.c"
+    source.write_text(example)
+    command = [*compiler(), "-std=c99", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC"]
+    command += [f"-I{jt.get_include()}", "-o", str(tmp_path / "libfilter.so"), str(source)]
+    subprocess.run(command, check=True)
+    plugin = jt.open(tmp_path / "libfilter.so")
+    assert (plugin.name, plugin.version) == ("filter", "1.2.0")
+    assert plugin.lookup("apply")(1.5) == 3.0
+    exports = re.findall(r'^JUMPTABLE_EXPORT\w*\((\w+),.* "(.*)"\);$', example, re.MULTILINE)
+    assert "apply" in dict(exports)
+    for name, signature in exports:
+        symbol = plugin.lookup(name).__self__
+        assert (symbol.evidence, symbol.signature) == ("embedded", signature)
+        with pytest.raises(jt.SignatureError):
+            plugin.lookup(name, "float(float)")
+
+
+@needs_compiler
+def test_host_h(tmp_path: Path) -> None:
+    lines = first_comment(HEADERS / "host.h").splitlines()
+    includes = "\n".join(line for line in lines if line.startswith("#"))
+    statements = "\n".join(line for line in lines if not line.startswith("#"))
+    statements = f"PyObject *table = argument;\n{statements}\nreturn PyFloat_FromDouble(y);\n"
+    host = c_host(tmp_path, includes, statements)
+    table, unfit = tables()
+    assert host.example(table) == 15.0
+    with pytest.raises(jt.SignatureError):
+        host.example(unfit)
+
+
+@needs_compiler
+@needs_cython
+def test_pxd(tmp_path: Path) -> None:
+    lines = first_comment(Path(jt.__file__).parent / "__init__.pxd").splitlines()
+    imports = [line for line in lines if line.startswith(("from ", "jt_import()"))]
+    rest = [f"    {line}" for line in lines if line not in imports]
+    assert len(imports) == 2, "the example should cimport and call jt_import first"
+    host = cython_host(
+        tmp_path, "\n".join([*imports, "def example(table):", *rest, "    return y", ""])
+    )
+    table, unfit = tables()
+    assert host.example(table) == 15.0
+    with pytest.raises(jt.SignatureError):
+        host.example(unfit)
