@@ -489,3 +489,39 @@ def test_mappings_of_callables() -> None:
     )
     more: dict[str, Any] = {"apply": apply, "flush": 3}
     assert fit_callables(interface, some, more, "it") == [apply]
+
+
+class Text(str):
+    def __str__(self) -> str:
+        return "__dict__"
+
+    def isidentifier(self) -> bool:
+        return True
+
+    def startswith(self, *prefixes: Any) -> bool:
+        return False
+
+
+def test_names_are_what_they_hold_whatever_their_class_says() -> None:
+    assert names({Text("apply"): None}) == ["apply"]
+    with pytest.raises(jt.InterfaceError, match="does not start with an underscore"):
+        interface_of({Text("__weakref__"): None})
+    body = {"apply": lambda self: None, "a b": lambda self: None, "\ud800": lambda self: None}
+    assert names(type("Odd", (), body)) == ["apply"]
+
+
+class Unshowable:
+    def __repr__(self) -> str:
+        raise ZeroDivisionError
+
+    __str__ = __repr__
+
+
+def test_annotations_that_cannot_be_shown() -> None:
+    class Odd(Protocol):
+        def apply(self, x: Unshowable()) -> None: ...  # type: ignore[valid-type]
+
+    Odd.apply.__annotations__ = {"x": Unshowable(), "return": None}
+    Odd.__annotations__ = {"y": Unshowable()}
+    (member,) = [member for member in interface_of(Odd).members if member.name == "apply"]
+    assert "an object of Unshowable" in member.reason

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-__all__ = ["Hints", "annotations_of", "as_method"]
+__all__ = ["Hints", "annotations_of", "as_method", "text_of"]
 
 # What an annotation stands for in C. Exact classes only: a subclass may convert as it likes.
 STANDARD: dict[object, CType] = {
@@ -159,7 +159,7 @@ class Hints:
         except Exception as error:  # annotations are code, and may be any code
             return (
                 f"has the annotation {_shown(annotation)}, which cannot be evaluated "
-                f"({type(error).__name__}: {error}); import what it names at run time"
+                f"({type(error).__name__}: {text_of(error)}); import what it names at run time"
             )
 
 
@@ -221,7 +221,22 @@ def _is_function(value: object) -> bool:
     return callable(value) and not isinstance(value, type) and hasattr(value, "__get__")
 
 
+def text_of(annotation: object) -> str:
+    """``str``, of what may be any object."""
+    try:
+        return str(annotation)
+    except Exception:
+        return ""
+
+
 def _shown(annotation: object) -> str:
+    try:
+        return _spelled(annotation)
+    except Exception:  # annotations may be any objects, and their repr any code
+        return f"with an object of {type(annotation).__name__}"
+
+
+def _spelled(annotation: object) -> str:
     if type(annotation).__name__ == "TypeVar":
         return str(getattr(annotation, "__name__", annotation))
     if isinstance(annotation, type) and repr(annotation)[:1] == "<":

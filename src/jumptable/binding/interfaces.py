@@ -11,7 +11,7 @@ from __future__ import annotations
 from types import FunctionType, GenericAlias, UnionType
 
 from ..errors import InterfaceError, SignatureError
-from .hints import Hints, annotations_of, as_method
+from .hints import Hints, annotations_of, as_method, text_of
 from .shapes import (
     Shape,
     clashes,
@@ -140,21 +140,25 @@ def _from_mapping(spec: Mapping[str, str | None]) -> Interface:
     from keyword import iskeyword
 
     entries = list(spec.items())
-    shown = ", ".join([str(name) for name, _ in entries[:3]]) + (", ..." if entries[3:] else "")
+    shown = ", ".join([f"{name!s:.40}" for name, _ in entries[:3]]) + (
+        ", ..." if entries[3:] else ""
+    )
     title = f"{{{shown}}}"
     members: list[Member] = []
     problems: list[str] = []
     read: dict[str, tuple[Shape, Signature]] = {}  # large tables have few distinct signatures
-    for name, text in entries:
-        if not isinstance(name, str):
-            problems.append(f"{name!r:.80}: a method's name is a str, not {type(name).__name__}")
-        elif not name.isidentifier() or iskeyword(name):
+    for key, text in entries:
+        if not isinstance(key, str):
+            problems.append(f"{key!r:.80}: a method's name is a str, not {type(key).__name__}")
+            continue
+        name = str.__str__(key)  # without what a subclass makes of it
+        if not name.isidentifier() or iskeyword(name):
             problems.append(f"{name!r:.80}: a method's name is one that can be written after a dot")
         elif name.startswith("_"):
             problems.append(f"{name}: a method's name does not start with an underscore")
         elif text is None:
             reason = "the interface gives no signature for it; write one, such as 'double(double)'"
-            members.append(Member(str(name), reason=reason, silent=True))
+            members.append(Member(name, reason=reason, silent=True))
         else:
             try:
                 known = read.get(text) if type(text) is str else None
@@ -164,7 +168,7 @@ def _from_mapping(spec: Mapping[str, str | None]) -> Interface:
             except SignatureError as error:
                 problems.append(f"{name}: {error}")
                 continue
-            members.append(Member(str(name), *known))
+            members.append(Member(name, *known))
     if not entries:
         problems.append("it is empty: an interface has one method at least")
     if problems:
@@ -187,14 +191,16 @@ def _from_class(cls: type) -> Interface:
     found: dict[str, Member | None] = {}
     hints = Hints()
     for base in reversed(public_bases(cls)):
-        for name, value in list(vars(base).items()):
-            if not name.startswith("_"):
+        for key, value in list(vars(base).items()):
+            name = _public(key)
+            if name:
                 # An override keeps the place of what it overrides.
                 found[name] = _member(name, value, base, hints)
         if vars(base).get("_is_protocol"):
-            for name, annotation in annotations_of(base).items():
-                alias = str(annotation).strip("'\"").endswith("TypeAlias")
-                if not (alias or name.startswith("_")) and found.get(name) is None:
+            for key, annotation in annotations_of(base).items():
+                name = _public(key)
+                alias = text_of(annotation).strip("'\"").endswith("TypeAlias")
+                if name and not alias and found.get(name) is None:
                     found[name] = _attribute(name, "an annotated attribute")
     members = tuple([member for member in found.values() if member is not None])
     if all(member.is_attribute for member in members):
@@ -205,12 +211,20 @@ def _from_class(cls: type) -> Interface:
             as_method(name, annotation, base)
             for base in public_bases(cls)
             for name, annotation in annotations_of(base).items()
-            if "Callable" in str(annotation) and not name.startswith("_")
+            if "Callable" in text_of(annotation) and _public(name)
         ]
         if methods:
             lacking += f"; what can be called is a method: write {' and '.join(methods)}"
         raise _unusable(cls.__name__, [lacking])
     return Interface(cls.__name__, cls, members)
+
+
+def _public(key: object) -> str:
+    """A name as an attribute is written, or "" for what is not public or cannot be written so."""
+    if not isinstance(key, str):
+        return ""
+    name = str.__str__(key)  # without what a subclass makes of it
+    return name if name.isidentifier() and not name.startswith("_") else ""
 
 
 def public_bases(cls: type) -> list[type]:
