@@ -29,7 +29,8 @@ static JT_NOINLINE PyObject *jt_fill(PyObject *self, PyObject *const *args, Py_s
     Py_ssize_t count = native->plan->visible, optional = PyTuple_GET_SIZE(defaults);
     PyObject *all[JT_MOST_PARAMS];
     if (given > count || given < count - optional) {
-        PyErr_Format(PyExc_TypeError, "%s() takes %zd to %zd arguments, got %zd; it is declared as: %s",
+        PyErr_Format(PyExc_TypeError,
+                     "%s() takes %zd to %zd arguments, got %zd; it is declared as: %s",
                      native->method.ml_name, count - optional, count, given,
                      strstr(native->method.ml_doc, "--\n\n") + 4);
         return NULL;

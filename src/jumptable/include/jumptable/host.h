@@ -20,9 +20,10 @@
  *   moment before what C loads.)
  * - What is bound may be native code, called directly, or anything else that Python can call, or
  *   nothing yet: then the function is a callback that takes the GIL. An exception in it, also
- *   KeyboardInterrupt, goes to sys.unraisablehook, and the caller gets zero, NULL or false. So does the caller of an unbound
- *   slot: that exception is UnboundSlotError. A `const char *` that Python returned stays valid
- *   until the same thread calls that slot again. Pointers reach Python as addresses (int or None).
+ *   KeyboardInterrupt, goes to sys.unraisablehook, and the caller gets zero, NULL or false. So does
+ *   the caller of an unbound slot: that exception is UnboundSlotError. A `const char *` that Python
+ *   returned stays valid until the same thread calls that slot again. Pointers reach Python as
+ *   addresses (int or None).
  *   A native function that uses Python's C API and is called directly may leave its exception set,
  *   as any C function may: look with PyErr_Occurred() where that can be.
  * - The signature says how the host calls. Without `nogil` it holds the GIL. With `nogil` it need
@@ -58,7 +59,7 @@ typedef void (*jt_function)(void);
  * added, in `reserved`. */
 typedef struct jt_slot {
     jt_function function;  /* what to call now: load it with jt_load */
-    uintptr_t generation;  /* of the bind that stored it, or at the first jt_get_slot: see jt_read */
+    uintptr_t generation;  /* of the bind that stored it, or of the first jt_get_slot */
     uintptr_t sequence;    /* odd while the two above are being replaced */
     const char *name;      /* never changes */
     const char *signature; /* canonical; never changes */

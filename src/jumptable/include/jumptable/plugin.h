@@ -53,9 +53,9 @@
  *
  * The macros keep a record alive through optimisers and linkers by its entry, whose symbol is
  * exported whatever -fvisibility says. A version script must let jumptable_* be global. With MinGW,
- * as always, one explicit export ends the export of everything else. Tested on Linux with GCC, Clang
- * and the usual linkers. For macOS and Windows it is tested that Clang and MinGW compile it, and
- * that the records can be read from what is linked; it has run on neither, nor through MSVC.
+ * as always, one explicit export ends the export of everything else. Tested on Linux with GCC,
+ * Clang and the usual linkers. For macOS and Windows it is tested that Clang and MinGW compile it,
+ * and that the records can be read from what is linked; it has run on neither, nor through MSVC.
  */
 #ifndef JUMPTABLE_PLUGIN_H
 #define JUMPTABLE_PLUGIN_H
