@@ -6,6 +6,7 @@ from ..binding.interfaces import SUGGESTIONS, not_fitting
 from ..binding.signatures import parse_signature
 from ..binding.suggest import suggestion
 from ..errors import SignatureError, SymbolError, SymbolNotFoundError
+from .natives import no_such_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,8 +37,10 @@ def bind_native(
                 targets.append(plugin._function(member.name, signature))
         except SymbolNotFoundError as error:
             problem = f"but {error}"
-            if image.find(member.name).kind == "nothing":
-                hint = suggestion(member.name, image.names()) if len(problems) < SUGGESTIONS else ""
+            if _is_missing(image, member.name):
+                hint = no_such_name(member.name)
+                if len(problems) < SUGGESTIONS:
+                    hint = suggestion(member.name, image.names(), otherwise=hint)
                 problem = f"found no symbol of that name{hint}"
             problems.append(f"{member.name}: expected {_expected(member)}, {problem}")
         except SymbolError as error:
@@ -47,6 +50,13 @@ def bind_native(
     if problems:
         raise not_fitting(interface, plugin.name, problems)
     return targets
+
+
+def _is_missing(image: Image, name: str) -> bool:
+    try:
+        return image.find(name).kind == "nothing"
+    except UnicodeEncodeError:  # a lone surrogate
+        return True
 
 
 class _Misfit(Exception):
