@@ -159,8 +159,8 @@ class NativeSource:
             address = self.image.entry(name)
         except EntryError as error:
             raise SymbolKindError(
-                f"{plugin.name} declares {name!r}, but {ENTRY + name!r}, which it exports for that, "
-                f"{error}; build it again with jumptable/plugin.h, and declare a function of its own"
+                f"{plugin.name} declares {name!r}, and its {ENTRY + name!r} {error}; build it "
+                "again with jumptable/plugin.h, and declare a function of its own"
             ) from None
         if address is None:
             found = self.image.find(name)
