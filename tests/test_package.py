@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import io
 import subprocess
 import sys
+import tokenize
 from pathlib import Path
 
 import pytest
@@ -87,3 +89,38 @@ def test_stubs_name_what_there_is(file: Path) -> None:
         for declared in names:
             if not is_protocol(node):
                 assert hasattr(module, declared), f"{name} has no {declared}"
+
+
+def list_comprehensions(source: str) -> list[int]:
+    """The lines with a list comprehension, or a generator that Cython makes one of."""
+    lines = []
+    open_brackets = [""]
+    before = ""
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.string in ("(", "[", "{"):
+            makes_list = token.string == "(" and before in ("list", "sorted", "tuple")
+            open_brackets.append("[" if makes_list else token.string)
+        elif token.string in (")", "]", "}"):
+            open_brackets.pop()
+        elif token.string == "for" and open_brackets[-1] == "[":
+            lines.append(token.start[0])
+        before = token.string
+    return lines
+
+
+@pytest.mark.parametrize("file", sorted(PACKAGE.rglob("*.pyx")), ids=lambda file: str(file.stem))
+def test_cython_has_no_list_comprehensions(file: Path) -> None:
+    lines = list_comprehensions(file.read_text("utf-8"))
+    assert not lines, (
+        f"{file.name}, lines {lines}: where memory runs out, the list comprehensions of Cython "
+        "3.3.1 release an element twice; append in a loop"
+    )
+
+
+def test_the_rule_of_comprehensions_can_fail() -> None:
+    source = (
+        "a = [f(x)\n for x in y]\nb = tuple(x for x in y)\nc = (z, *[g(i) for i in y])\n"
+        "d = {x: y for x in [1, 2]}\ne = any(x for x in y[:3])\nfor x in [1]: pass\n"
+        "cdef int *p = &z[0]\n# [x for x in y]\n"
+    )
+    assert list_comprehensions(source) == [2, 3, 4]

@@ -158,7 +158,7 @@ def test_a_plugin_that_describes_itself_needs_no_hints(compile_plugin: Compile) 
     assert found[0] == "apply: expected apply(x), found double apply(double, double)"
     assert found[1].startswith("quarter: expected double quarter(int64_t), but ")
     assert "'double(double)'" in found[1]
-    assert found[2] == "gone: expected gone(x), found no symbol of that name"
+    assert found[2].startswith("gone: expected gone(x), found no symbol of that name; is it static")
     assert len(found) == 3
 
 
@@ -413,3 +413,63 @@ def test_type_checkers_know_what_a_bind_gives(tmp_path: Path) -> None:
         )
         errors = [line for line in done.stdout.splitlines() if ": error:" in line]
         assert len(errors) == lines, done.stdout + done.stderr
+
+
+def test_what_cpp_does_to_names(compile_plugin: Compile) -> None:
+    text = "double apply(double x) { return x; }\nvoid flush() {}\n"
+    plugin = jt.open(compile_plugin("mangled", text, language="cpp"))
+    with pytest.raises(jt.InterfaceError) as caught:
+        plugin.bind(Filter)
+    assert str(caught.value).count('compiled as C++ without extern "C"?') == 2
+
+
+@pytest.mark.parametrize("name", ["app\udcffly", "apply\0", "\0", "flus\ud800"])
+@pytest.mark.parametrize("hinted", [True, False])
+def test_names_that_no_symbol_can_have(native: jt.Plugin, name: str, hinted: bool) -> None:
+    def method(self: Any, x: float) -> float:
+        return x
+
+    if not hinted:
+        method.__annotations__ = {}
+    interface = type("Odd", (), {name: method, "flush": Filter.flush})
+    with pytest.raises(jt.InterfaceError, match="found no symbol of that name"):
+        native.bind(interface)
+
+
+FREED = """
+import ctypes, gc, sys, types
+import jumptable as jt
+
+new = ctypes.pythonapi.PyCapsule_New
+new.restype = ctypes.py_object
+new.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p]
+freed = []
+destructor = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(freed.append)
+name = b"double (double)"
+module = types.ModuleType("capsules")
+sys.modules["capsules"] = module
+
+def capsule():
+    address = ctypes.cast(ctypes.CDLL(None).fabs, ctypes.c_void_p).value
+    return new(address, name, ctypes.cast(destructor, ctypes.c_void_p))
+
+plugin = jt.open(module)
+functions = []
+for signature in ("double(double)", "double(double) nogil"):
+    module.__pyx_capi__ = {"f": capsule()}
+    functions.append(plugin.lookup("f", signature))
+module.__pyx_capi__.clear()
+gc.collect()
+assert not freed
+assert [function(-1.0) for function in functions] == [1.0, 1.0]
+del functions
+module.__pyx_capi__["g"] = capsule()
+module.__pyx_capi__.clear()
+assert len(freed) == 1
+sys.stdout.flush()
+import os; os._exit(0)  # the destructor is gone before the capsules are
+"""
+
+
+def test_a_capsule_lives_as_long_as_what_was_made_of_it(run_python: Run) -> None:
+    run_python(FREED)

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import zlib
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -38,7 +39,7 @@ C_TYPES = {
     "text": "const char *(const char *, const char *, char *)",
     "memory": "void *(void *, const void *, void *, void *, void *)",
     "arrays": "void(double *, const float *, uint8_t *, const int32_t *)",
-    "object": "object(object, int)",
+    "object": "void *(void *, int)",
     "opaque": "void *(void *, bool *)",
 }
 C_PROBLEMS = {
@@ -167,7 +168,7 @@ def test_several_compile_units(build: Build, tmp_path: Path) -> None:
         ("turned", "int(int, unsigned int)"),
         ("memory", "void *(const double *, void *, uint8_t *, void *, void *)"),
         ("arrays", "void(void *, const float *, const char *, int *)"),
-        ("object", "void *(void *, int)"),
+        ("object", "object(object, int)"),
         ("opaque", "object(object, bool *)"),
     ],
 )
@@ -199,6 +200,58 @@ def test_a_signature_that_contradicts(plugin: jt.Plugin, name: str, signature: s
 def test_what_no_signature_can_say_is_asserted(plugin: jt.Plugin) -> None:
     function = plugin.lookup("variadic", "int(const char *, int)")
     assert function.__self__.evidence == "asserted"
+
+
+OBJECTS = """
+#include <Python.h>
+PyObject *first(PyObject *list) { return PyList_GetItem(list, 0); }
+int size(PyObject *list) { return (int)PyList_Size(list); }
+"""
+
+
+def test_who_owns_an_object_is_not_said(compile_plugin: Compile, python_flags: list[str]) -> None:
+    plugin = jt.open(compile_plugin("objects", OBJECTS, "-g", *python_flags))
+    assert plugin.lookup("size").__self__.signature == "int(object)"
+    assert plugin.lookup("size")([1, 2]) == 2
+    assert "does not say who owns the object that it returns" in refused(plugin, "first")
+    assert plugin.lookup("first", "object(object)").__self__.evidence == "dwarf"
+    message = refused(plugin, "first", "object(object, int)")
+    assert "is 'object(object)' by its debug information" in message
+
+
+def test_a_struct_that_only_has_the_name_of_pythons(compile_plugin: Compile) -> None:
+    text = (
+        "struct _object { double *data; };\ndouble peek(struct _object *x) { return *x->data; }\n"
+    )
+    plugin = jt.open(compile_plugin("peek", text, "-g"))
+    assert plugin.lookup("peek").__self__.signature == "double(void *)"
+
+
+WITHOUT_PROTOTYPE = """
+double mix(a, b) float a; double b; { return a * 10 + b; }
+int narrow(a) short a; { return a; }
+double wide(a, b) double a; int b; { return a * b; }
+float bare() { return 0.5f; }
+"""
+
+
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+def test_what_has_no_prototype(build: Build, tmp_path: Path, compiler: str) -> None:
+    """A float is passed as a double, whatever the definition calls it."""
+    source = tmp_path / "old.c"
+    source.write_text(WITHOUT_PROTOTYPE)
+    plugin = jt.open(build(compiler, str(source), "-g", "-std=gnu89"))
+    assert "without a prototype, and takes a float" in refused(plugin, "mix")
+    mix = plugin.lookup("mix", "double(double, double)")
+    assert (mix(3.0, 1.0), mix.__self__.evidence) == (31.0, "asserted")
+    assert "without a prototype, and takes a short" in refused(plugin, "narrow")
+    assert plugin.lookup("wide")(1.5, 2) == 3.0
+    assert plugin.lookup("bare")() == 0.5
+
+
+def test_a_function_is_no_variable(plugin: jt.Plugin) -> None:
+    with pytest.raises(jt.SymbolKindError, match=r"lookup\('truth', 'float\(bool, float\)'\)"):
+        plugin.lookup("truth", "float")
 
 
 def test_variables_need_their_type(plugin: jt.Plugin) -> None:
@@ -269,6 +322,23 @@ def test_an_instance_without_its_parameters(build: Build, tmp_path: Path) -> Non
 
 
 # Without it.
+
+
+def test_what_is_compressed_the_old_way_is_not_read(library: Path, tmp_path: Path) -> None:
+    """Its size is known only when it is there: a small file could fill the memory."""
+    if shutil.which("objcopy") is None:
+        pytest.skip("needs objcopy")
+    content = tmp_path / "content"
+    content.write_bytes(b"ZLIB" + (1 << 40).to_bytes(8, "big") + zlib.compress(bytes(1 << 20)))
+    copies = [tmp_path / "liba.so", tmp_path / "libb.so"]
+    for copy, name in zip(copies, (".zdebug_abbrev", ".zdebug_info"), strict=True):
+        old = ["--remove-section", name.replace("z", "", 1)]
+        command = ["objcopy", *old, "--add-section", f"{name}={content}", str(library), str(copy)]
+        subprocess.run(command, check=True)
+    first, second = map(jt.open, copies)
+    assert "is compressed as before 2015" in refused(first, "apply")
+    assert second._source.debug_info is None  # type: ignore[attr-defined]
+    assert second.lookup("apply", "double(double)").__self__.evidence == "asserted"
 
 
 def test_a_library_that_says_nothing(compile_plugin: Compile, run_python: Run) -> None:
@@ -412,9 +482,50 @@ def test_after_a_fork(library: Path, run_python: Run) -> None:
         "import os, sys, jumptable as jt\n"
         "plugin = jt.open(sys.argv[1])\n"
         "plugin.lookup('apply')\n"
-        "plugin._source.debug_info.lock.acquire()\n"
+        "plugin._source.debug_info.reading.lock.acquire()\n"
         "child = os.fork()\n"
         "if child == 0: os._exit(0 if plugin.lookup('truth')(True, 2.0) == 2.0 else 1)\n"
         "print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\n"
     )
     assert run_python(program, library).stdout.split() == ["0"]
+
+
+THREADS_OF_A_CHILD = """
+import os, sys, threading
+from jumptable.loading.debuginfo import DebugInfo
+from jumptable.loading.files import examine
+path, types = sys.argv[1], dict(text.split("=") for text in sys.argv[2:])
+addresses = {name: int(text) for name, text in types.items()}
+parent = DebugInfo(examine(path))
+want = {name: parent.describe(name, address).text for name, address in addresses.items()}
+assert all(want.values())
+info = DebugInfo(examine(path))
+info.describe("apply", addresses["apply"])
+sys.setswitchinterval(1e-6)
+for _ in range(60):
+    child = os.fork()
+    if child:
+        if os.waitpid(child, 0)[1]:
+            sys.exit("wrong")
+        continue
+    start = threading.Barrier(4)
+    found = []
+    def work():
+        start.wait()
+        for name, address in addresses.items():
+            described = info.describe(name, address)
+            found.append(described.text == want[name] or print(name, described.problem))
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads: thread.start()
+    for thread in threads: thread.join()
+    sys.stdout.flush()
+    os._exit(found != [True] * 4 * len(addresses))
+"""
+
+
+def test_threads_of_a_forked_child(library: Path, run_python: Run) -> None:
+    """Each of them finds that the reading began in another process."""
+    plugin = jt.open(library)
+    base = plugin._source.image.base  # type: ignore[attr-defined]
+    places = [f"{name}={plugin.lookup(name).__self__.address - base}" for name in C_TYPES]
+    run_python(THREADS_OF_A_CHILD, library, *places)

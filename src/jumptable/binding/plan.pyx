@@ -118,7 +118,10 @@ cdef class Plan:
         self.plan.variable = variable
         self.plan.checked = checked or ("object" in signature.text and not variable)
         # The texts that the plan's C strings belong to.
-        self.texts = (signature.result.text, *[param.text for param in signature.params])
+        texts = [signature.result.text]
+        for param in signature.params:
+            texts.append(param.text)
+        self.texts = tuple(texts)
         if jt_choose(self.plan, generic):
             from .generic import prototype
 

@@ -199,7 +199,9 @@ def make_function(
         function = plan.prototype(address)
         Py_INCREF(function)
         symbol.native.extras.generic = <PyObject *>function
-    names = [f"arg{k + 1}" for k in range(plan.plan.visible)]
+    names = []
+    for k in range(plan.plan.visible):
+        names.append(f"arg{k + 1}")
     if defaults:
         for index, value in enumerate(defaults, len(names) - len(defaults)):
             names[index] += f"={expression(value)}"

@@ -5,8 +5,9 @@ Invariants
   a library with damaged ones works like one without.
 - pyelftools seeks in streams that all look-ups share: ``lock`` is held while it is at work. What
   was found is in ``known``, a dictionary that only grows, and is read without the lock. A forked
-  child starts anew, because the thread that held the lock may not have been forked. ``reader`` is
-  the thread that holds it: what an import or a finaliser looks up meanwhile must not wait.
+  child starts anew, with another _Reading, because the thread that held the lock may not have been
+  forked; if two of its threads do so at once, each finds the same in its own. ``reader`` is the
+  thread that holds the lock: what an import or a finaliser looks up meanwhile must not wait.
 - Reading ends: entries are walked forwards only, and counted.
 """
 
@@ -38,13 +39,15 @@ __all__ = ["DebugInfo", "Described"]
 # Of one file and one compile unit, in bytes and entries; beyond them it would take many seconds.
 MAX_SIZE: Final = 1 << 28
 MAX_ENTRIES: Final = 100_000
+SIZE_OF_INT: Final = 4
 # DWARF 5, section 7.15: those of C, and of a main program.
 USUAL_CONVENTIONS: Final = (1, 2)
 # C, C++, then Objective-C, Rust and Zig, by DWARF's numbers for languages and their versions.
 # Others hide that arguments are passed by reference (Fortran), or have no types (assembler).
+C_ITSELF: Final = (0x01, 0x02, 0x0C, 0x1D, 0x2C, 0x3E)
 C_LANGUAGES: Final = frozenset(
     (
-        *(0x01, 0x02, 0x0C, 0x1D, 0x2C, 0x3E),
+        *C_ITSELF,
         *(0x04, 0x1A, 0x21, 0x2A, 0x2B, 0x3A),
         *(0x10, 0x11, 0x1C, 0x27),
     )
@@ -53,6 +56,8 @@ C_LANGUAGES: Final = frozenset(
 
 class Described:
     """What the debug information says of a function: a signature, or why it gives none.
+
+    With both, the signature is right, and says too little to make a function from.
 
     ``loose`` says of each type, the result's first, whether it is an enumeration, which C's own
     rules let be signed or unsigned.
@@ -97,14 +102,40 @@ def _fits(own: CType, wanted: CType, loose: bool) -> bool:
 class DebugInfo:
     """The debug information of one library; nothing is read before the first look-up."""
 
-    __slots__ = ("dwarf", "file", "known", "lock", "process", "reader", "units", "whereabouts")
+    __slots__ = ("file", "known", "reading")
 
     def __init__(self, file: LibraryFile) -> None:
         self.file = file
         self.known: dict[tuple[str, int], Described] = {}
-        self._renew()
+        self.reading = _Reading(file)
 
-    def _renew(self) -> None:
+    def describe(self, name: str, address: int) -> Described:
+        """What a function is, by its symbol and its address in the file."""
+        found = self.known.get((name, address))
+        if found is None:
+            reading = self.reading
+            if reading.process != os.getpid():
+                reading = self.reading = _Reading(self.file)
+            thread = _thread.get_ident()
+            if reading.reader == thread:
+                return Described(None, problem="its debug information is being read")
+            with reading.lock:
+                reading.reader = thread
+                try:
+                    found = reading.describe(name, address)
+                finally:
+                    reading.reader = 0
+            found = self.known.setdefault((name, address), found)
+        return found
+
+
+class _Reading:
+    """What pyelftools has read of a file for one process."""
+
+    __slots__ = ("dwarf", "file", "lock", "process", "reader", "units", "whereabouts")
+
+    def __init__(self, file: LibraryFile) -> None:
+        self.file = file
         self.lock = _thread.allocate_lock()
         self.process = os.getpid()
         self.reader = 0
@@ -113,24 +144,7 @@ class DebugInfo:
         self.whereabouts: _Whereabouts | None = None
 
     def describe(self, name: str, address: int) -> Described:
-        """What a function is, by its symbol and its address in the file."""
-        found = self.known.get((name, address))
-        if found is None:
-            if self.process != os.getpid():
-                self._renew()
-            thread = _thread.get_ident()
-            if self.reader == thread:
-                return Described(None, problem="its debug information is being read")
-            with self.lock:
-                self.reader = thread
-                try:
-                    found = self._describe(name, address)
-                finally:
-                    self.reader = 0
-            found = self.known.setdefault((name, address), found)
-        return found
-
-    def _describe(self, name: str, address: int) -> Described:
+        """With the lock held."""
         if self.dwarf is None:
             self.dwarf = self._open()
         if isinstance(self.dwarf, str):
@@ -144,7 +158,7 @@ class DebugInfo:
                 for offset in functions.get(address, ()):
                     entry = unit.get_DIE_from_refaddr(offset)
                     if name in _names(entry):
-                        return _described(entry)
+                        return _described(entry, self.file.uses_python)
         except Unsupported as error:
             return Described(None, problem=f"in its debug information, {error}")
         except Exception as error:  # pyelftools raises whatever damaged numbers lead to
@@ -170,6 +184,9 @@ class DebugInfo:
                     return "its file was changed since it was loaded"
                 elf = ELFFile(stream)
                 sections = [s for s in elf.iter_sections() if "debug_" in s.name]
+                # What these are when decompressed, pyelftools finds out by doing it, to any size.
+                if any(s.name.startswith(".zdebug_") for s in sections):
+                    return "its debug information is compressed as before 2015; build it with -gz"
                 if sum(s.data_size for s in sections) > MAX_SIZE:
                     return "its debug information is too large to be searched"
                 return elf.get_dwarf_info(relocate_dwarf_sections=False, follow_links=False)
@@ -319,7 +336,7 @@ def _names(entry: DIE) -> set[str]:
     }
 
 
-def _described(function: DIE) -> Described:
+def _described(function: DIE, uses_python: bool) -> Described:
     """The signature of a function's entry; raises `Unsupported` where the notation has none."""
     language = function.cu.get_top_DIE().attributes.get("DW_AT_language")
     if language is None or language.value not in C_LANGUAGES:
@@ -348,10 +365,24 @@ def _described(function: DIE) -> Described:
             holders.append((holder, which))
     texts, loose = [], []
     for holder, which in holders:
-        text, is_enum = spell(holder, which)
+        text, is_enum = spell(holder, which, uses_python)
         texts.append(text)
         loose.append(is_enum)
     signature = parse(f"{texts[0]}({', '.join(texts[1:])})")
     if not isinstance(signature, Signature):
         raise Unsupported("it is no function")
-    return Described(signature, tuple(loose))
+    if language.value in C_ITSELF and _attribute(function, "DW_AT_prototyped") is None:
+        _require_unpromoted(signature)
+    problem = ""
+    if signature.result.kind == "object":
+        problem = "its debug information does not say who owns the object that it returns"
+    return Described(signature, tuple(loose), problem)
+
+
+def _require_unpromoted(signature: Signature) -> None:
+    """C passes a float as double, and small integers as int, to what has no prototype."""
+    for param in signature.params:
+        if param.kind == "float" or (
+            param.kind in ("bool", "signed", "unsigned") and param.size < SIZE_OF_INT
+        ):
+            raise Unsupported(f"it is defined without a prototype, and takes a {param.text}")

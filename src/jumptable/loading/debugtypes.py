@@ -43,17 +43,18 @@ class Unsupported(Exception):
     """What the debug information says cannot be said in a signature; the message is why."""
 
 
-def spell(holder: DIE | None, which: str) -> tuple[str, bool]:
+def spell(holder: DIE | None, which: str, uses_python: bool) -> tuple[str, bool]:
     """The type that an entry's ``DW_AT_type`` leads to, and whether it is an enumeration.
 
-    No holder means void. ``which`` names the type in the message of `Unsupported`.
+    No holder means void. ``which`` names the type in the message of `Unsupported`. Only where the
+    library uses Python is a ``struct _object`` one of Python's.
     """
     chain = _Chain(holder)
     tag = chain.end.tag if chain.end is not None else ""
     if chain.end is None:
         return "void", False
     if tag in POINTERS:
-        return _pointer(chain.end), False
+        return _pointer(chain.end, uses_python), False
     if tag in BY_VALUE:
         raise Unsupported(f"{which} is {BY_VALUE[tag]}, passed by value; pass its address instead")
     text = chain.number()
@@ -126,11 +127,11 @@ def _exact(encoding: int, size: int) -> str:
     return f"uint{8 * size}_t" if encoding in UNSIGNED else ""
 
 
-def _pointer(pointer: DIE) -> str:
+def _pointer(pointer: DIE, uses_python: bool) -> str:
     """A pointer; what it points to matters only if it is a number, or one of Python's objects."""
     target = _Chain(pointer)
     is_struct = target.end is not None and target.end.tag == "DW_TAG_structure_type"
-    if is_struct and ("PyObject" in target.names or "_object" in target.names):
+    if uses_python and is_struct and not {"PyObject", "_object"}.isdisjoint(target.names):
         return "object"
     # Rust has the qualifier in the pointer's own name.
     constant = target.constant or _name(pointer).startswith("*const ")

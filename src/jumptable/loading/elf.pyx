@@ -74,8 +74,6 @@ cdef enum:
     MAX_TAG = 47
     # Room for 65,536 entries; real sections have a few dozen.
     MAX_DYNAMIC_SIZE = 1 << 20
-    # Room for 100,000 exports; compilers and linkers leave some hundred bytes of notes.
-    MAX_NOTES_SIZE = 1 << 24
 
 cdef bytes NOTES_OWNER = b"jumptable\0"
 
@@ -139,31 +137,29 @@ def check(reader):
         if offset >= len(strings):
             raise reader.damaged("the name of a library lies outside its string table")
     check_witnesses(image, tags)
-    needed = tuple([string_at(strings, offset) for tag, offset in names if tag == DT_NEEDED])
+    found = []
+    for tag, offset in names:
+        if tag == DT_NEEDED:
+            found.append(string_at(strings, offset))
+    needed = tuple(found)
     relocations = Relocations(image, tags)
     versions = check_versions(image, tags, strings, needed)
     cdef Symbols symbols = Symbols(image, tags, strings, relocations.referenced, versions)
     relocations.check(symbols)
     soname = fsdecode(string_at(strings, tags[DT_SONAME])) if DT_SONAME in tags else None
-    libraries = tuple([fsdecode(name) for name in needed])
+    libraries = tuple(map(fsdecode, needed))
     uses_python = symbols.uses_python
     return MACHINE, libraries, uses_python, soname, notes_of(image), has_debug_info(image)
 
 
 cdef bytes notes_of(Image image):
-    """The segments of notes that hold some of jumptable's."""
-    found = []
-    for address, size in image.notes:
-        if size <= MAX_NOTES_SIZE:
-            notes = image.table("notes", address, size)
-            if NOTES_OWNER in notes:
-                found.append(notes.ljust(len(notes) + 3 & ~3, b"\0"))
-    return b"".join(found)
+    """The segments of notes, if they hold some of jumptable's."""
+    cdef bytes notes = image.reader.notes(image.notes)
+    return notes if NOTES_OWNER in notes else b""
 
 
 cdef bint has_debug_info(Image image):
-    names = (".debug_info", ".zdebug_info")
-    return any(section.name in names and section.size for section in image.sections)
+    return any(section.name == ".debug_info" and section.size for section in image.sections)
 
 
 cdef bytes string_at(bytes strings, offset):
@@ -221,7 +217,10 @@ cdef bint is_function(Image image, uint64_t address, str usual) except -1:
     """Whether a function may start here: the section made for it, or what unwind tables name."""
     if not image.holds(address, 1, PF_X):
         return False
-    sections = [section for section in image.sections if section.name == usual]
+    sections = []
+    for section in image.sections:
+        if section.name == usual:
+            sections.append(section)
     # A linker option names another function; then there are unwind tables, or it is unknown.
     if not sections or sections[0].address == address or not image.unwind_address:
         return True

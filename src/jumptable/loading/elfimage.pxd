@@ -40,7 +40,7 @@ cdef class Image:
     cdef readonly object reader
     cdef readonly int machine
     cdef readonly list sections
-    cdef readonly list notes  # address and size of each segment of notes
+    cdef readonly list notes  # offset and size of each segment of notes
     cdef readonly uint64_t dynamic_address
     cdef readonly uint64_t dynamic_size
     cdef readonly uint64_t unwind_address

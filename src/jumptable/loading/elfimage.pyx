@@ -143,7 +143,8 @@ cdef class Image:
         table = reader.read(phoff, phnum * phentsize, "program headers end")
         segments = list(segment_format.iter_unpack(table))
         if bits == 32:  # here the flags come last but one
-            segments = [s[:1] + s[6:7] + s[1:6] + s[7:] for s in segments]
+            for index, s in enumerate(segments):
+                segments[index] = s[:1] + s[6:7] + s[1:6] + s[7:]
         self.check_segments(segments)
         self.sections = read_sections(reader, section_format, shoff, header[11:])
         self.check_sections()
@@ -218,7 +219,10 @@ cdef class Image:
             _, _, offset, _, _, file_size, _, _ = segment
             if file_size and segment[0]:
                 self.reader.require(offset, file_size, "segments end")
-        loads = [segment for segment in segments if segment[0] == PT_LOAD]
+        loads = []
+        for segment in segments:
+            if segment[0] == PT_LOAD:
+                loads.append(segment)
         if not loads:
             raise self.reader.damaged("it has no loadable segment")
         self.loads = <Load*>calloc(len(loads), sizeof(Load))
@@ -264,7 +268,7 @@ cdef class Image:
         cdef bint dynamic = False
         cdef bint unwind = False
         for segment in segments:
-            kind, flags, _, address, _, file_size, memory_size, alignment = segment
+            kind, flags, offset, address, _, file_size, memory_size, alignment = segment
             if kind == PT_DYNAMIC:
                 if dynamic:
                     raise self.reader.damaged("it has two dynamic segments")
@@ -293,7 +297,7 @@ cdef class Image:
             elif kind in (PT_NOTE, PT_GNU_PROPERTY) and file_size:
                 self.check_backed(segment, "note segment")
                 if kind == PT_NOTE:
-                    self.notes.append((address, file_size))
+                    self.notes.append((offset, file_size))
         if not dynamic:
             raise self.reader.damaged("it has no dynamic segment")
         if not self.has_tls and any(s.flags & SHF_TLS for s in self.sections):
@@ -351,7 +355,10 @@ cdef class Image:
         return 0
 
     cdef int check_tls_sections(self, uint64_t alignment) except -1:
-        sections = [s for s in self.sections if s.flags & SHF_TLS and s.size]
+        sections = []
+        for section in self.sections:
+            if section.flags & SHF_TLS and section.size:
+                sections.append(section)
         if not sections:
             return 0
         start = min(s.address for s in sections)
@@ -400,7 +407,8 @@ cdef list read_sections(reader, header_format, offset, tuple rest):
     names = b""
     if names_index:
         names = reader.read(table[names_index][4], table[names_index][5], "section names end")
-    return [
-        Section(names[fields[0] : names.find(b"\0", fields[0])].decode("latin-1"), fields)
-        for fields in table
-    ]
+    sections = []
+    for fields in table:
+        name = names[fields[0] : names.find(b"\0", fields[0])]
+        sections.append(Section(name.decode("latin-1"), fields))
+    return sections

@@ -93,20 +93,24 @@ class _Notes:
         return None
 
     def records(self) -> Iterator[tuple[int, bytes]]:
-        """Kind and texts of each of jumptable's notes; NULs may lie between notes."""
-        notes, position, end = self.notes, 0, len(self.notes)
-        while position + HEADER.size <= end:
-            owner_size, body_size, kind = HEADER.unpack_from(notes, position)
-            if owner_size == 0:
-                position += 4
+        """Kind and texts of each of jumptable's notes.
+
+        They are searched for: what others put between them is theirs, and may follow other rules.
+        """
+        notes, position = self.notes, 0
+        while True:
+            owner = notes.find(OWNER, position + HEADER.size)
+            if owner < 0:
+                return
+            start = owner - HEADER.size
+            owner_size, body_size, kind = HEADER.unpack_from(notes, start)
+            if start % 4 or owner_size != len(OWNER):
+                position = start + 1
                 continue
-            owner = position + HEADER.size
-            body = owner + (owner_size + 3 & ~3)
+            body = owner + (len(OWNER) + 3 & ~3)
             position = body + (body_size + 3 & ~3)
-            if body + body_size > end:
+            if body + body_size > len(notes):
                 raise self.damaged(f"a note of {body_size} bytes leaves them")
-            if notes[owner : owner + owner_size] != OWNER:
-                continue
             if body_size < BODY.size:
                 raise self.damaged(f"a note has {body_size} bytes, too few")
             abi: int = BODY.unpack_from(notes, body)[0]

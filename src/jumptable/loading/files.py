@@ -45,6 +45,8 @@ OTHER_MAGICS: Final = (
     (b"BC\xc0\xde", "LLVM bitcode; compile and link it with -shared"),
     (b"version https://git-lfs", "a Git LFS pointer; fetch the library with 'git lfs pull'"),
 )
+# Room for 100,000 exports; compilers and linkers leave some hundred bytes of notes.
+MAX_NOTES_SIZE: Final = 1 << 24
 LINKER_SCRIPT_WORDS: Final = (b"/* GNU ld script", b"INPUT", b"GROUP", b"OUTPUT_FORMAT")
 FILE_KINDS: Final = (
     (stat.S_ISDIR, "a directory"),
@@ -141,6 +143,20 @@ class Reader:
         if len(data) != count:
             raise self.truncated(what, offset + count, offset + len(data))
         return data
+
+    def notes(self, places: list[tuple[int, int]]) -> bytes:
+        """The bytes of notes at these offsets, of these sizes; each begins at a multiple of four.
+
+        There is one limit for all: any number of headers may name the same bytes.
+        """
+        total = sum([size for _, size in places])
+        if total > MAX_NOTES_SIZE:
+            raise self.damaged(f"its notes have {total} bytes, expected at most {MAX_NOTES_SIZE}")
+        found = bytearray()
+        for offset, size in places:
+            found += bytes(-len(found) % 4)
+            found += self.read(offset, size, "notes end")
+        return bytes(found)
 
     def require(self, offset: int, count: int, what: str) -> None:
         """PluginFormatError unless the file holds the ``count`` bytes at ``offset``."""

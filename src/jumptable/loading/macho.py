@@ -60,7 +60,6 @@ N_STAB, N_TYPE, N_UNDF = 0xE0, 0x0E, 0x0
 MAX_SLICES = 64
 # A section's name takes 16 bytes, and its segment's follows: include/jumptable/plugin.h.
 NOTES: Final = b"__jumptable".ljust(16, b"\0") + b"__TEXT"
-MAX_NOTES_SIZE = 1 << 24
 
 
 def identify(reader: Reader) -> str:
@@ -129,7 +128,8 @@ def _check_slice(
         raise reader.unfit(FILE_TYPES.get(kind, f"a Mach-O file of type {kind}, not a library"))
     commands = reader.read(start + (32 if wide else 28), commands_size, "load commands end")
     needed: list[str] = []
-    soname, uses_python, offset, notes = None, False, 0, b""
+    notes: list[tuple[int, int]] = []
+    soname, uses_python, offset = None, False, 0
     pair = Struct(order + "II")
     for index in range(count):
         # Each command takes eight bytes at least, so this ends with the commands at the latest.
@@ -152,7 +152,7 @@ def _check_slice(
             _check_ranges(reader, _fields(reader, body, order, 2), start, size)
         elif command in DYLD_INFO:
             _check_ranges(reader, _fields(reader, body, order, 10), start, size)
-    return tuple(needed), uses_python, soname, notes
+    return tuple(needed), uses_python, soname, reader.notes(notes)
 
 
 def _fields(reader: Reader, body: bytes, order: str, count: int) -> tuple[int, ...]:
@@ -177,8 +177,8 @@ def _require(reader: Reader, start: int, size: int, offset: int, length: int, wh
 
 def _check_segment(
     reader: Reader, body: bytes, order: str, wide: bool, start: int, size: int
-) -> bytes:
-    """The segment's own notes."""
+) -> list[tuple[int, int]]:
+    """Offset and size of the segment's own notes."""
     layout = Struct(order + ("16sQQQQIIII" if wide else "16sIIIIIIII"))
     section = Struct(order + ("32sQQIIIIIIII" if wide else "32sIIIIIIIII"))
     if len(body) < 8 + layout.size:
@@ -189,13 +189,13 @@ def _check_segment(
     _require(reader, start, size, offset, file_size, "segments end")
     if len(body) < 8 + layout.size + count * section.size:
         raise reader.damaged(f"one of its segment commands has no room for {count} sections")
-    notes = b""
+    notes: list[tuple[int, int]] = []
     for index in range(count):
         fields = section.unpack_from(body, 8 + layout.size + index * section.size)
         if fields[7] & 0xFF not in ZERO_FILL:
             _require(reader, start, size, fields[3], fields[2], "sections end")
-            if fields[0].rstrip(b"\0") == NOTES and fields[2] <= MAX_NOTES_SIZE:
-                notes += reader.read(start + fields[3], fields[2], "notes end")
+            if fields[0].rstrip(b"\0") == NOTES:
+                notes.append((start + fields[3], fields[2]))
     return notes
 
 

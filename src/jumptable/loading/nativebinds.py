@@ -6,6 +6,7 @@ from ..binding.interfaces import SUGGESTIONS, not_fitting
 from ..binding.signatures import parse_signature
 from ..binding.suggest import suggestion
 from ..errors import SignatureError, SymbolError, SymbolNotFoundError
+from .natives import no_such_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,9 +38,10 @@ def bind_native(
                 targets.append(plugin._function(member.name, signature))
         except SymbolNotFoundError as error:
             problem = f"but {error}"
-            if image.find(member.name).kind == "nothing" and member.name not in source.exports:
-                few = len(problems) < SUGGESTIONS
-                hint = suggestion(member.name, source._names()) if few else ""
+            if _is_missing(image, member.name) and member.name not in source.exports:
+                hint = no_such_name(member.name)
+                if len(problems) < SUGGESTIONS:
+                    hint = suggestion(member.name, source._names(), otherwise=hint)
                 problem = f"found no symbol of that name{hint}"
             problems.append(f"{member.name}: expected {_expected(member)}, {problem}")
         except SymbolError as error:
@@ -49,6 +51,13 @@ def bind_native(
     if problems:
         raise not_fitting(interface, plugin.name, problems)
     return targets
+
+
+def _is_missing(image: Image, name: str) -> bool:
+    try:
+        return image.find(name).kind == "nothing"
+    except UnicodeEncodeError:  # a lone surrogate
+        return True
 
 
 class _Misfit(Exception):

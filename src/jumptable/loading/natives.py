@@ -18,7 +18,7 @@ from ..errors import (
     SymbolNotFoundError,
 )
 from .files import LibraryFile, examine
-from .system import Image, LoadError, loaded_path, search_path
+from .system import EntryError, Image, LoadError, loaded_path, search_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ __all__ = [
     "find_bare",
     "load",
     "may_raise",
+    "no_such_name",
     "was_deleted",
 ]
 
@@ -85,7 +86,7 @@ class NativeSource:
         reason = ""
         described = self._described(name, found.address) if found.kind == "function" else None
         if described is not None:
-            if described.text:
+            if described.text and not described.problem:
                 return described.text
             reason = f" ({described.problem})"
         example = "int32_t" if found.kind == "data" else "double(double)"
@@ -107,6 +108,9 @@ class NativeSource:
             return self._declared_function(plugin, name, declared, wanted)
         found = self._find(plugin, name)
         kind = "data" if isinstance(wanted, CType) else "function"
+        if isinstance(wanted, CType) and found.kind == "function":
+            described = self._described(name, found.address)
+            self._refuse_function(plugin, name, described.text if described else "")
         if found.kind != kind:
             self._refuse(plugin, name, found.kind, found.owner)
         if isinstance(wanted, CType):
@@ -139,7 +143,7 @@ class NativeSource:
         self, plugin: Plugin, name: str, declared: Signature, wanted: Signature | CType
     ) -> BuiltinFunctionType:
         if isinstance(wanted, CType):
-            self._refuse(plugin, name, "function", "")
+            self._refuse_function(plugin, name, declared.text)
         if declared.machine != wanted.machine:
             raise SignatureError(
                 f"{plugin.name} declares {name!r} as '{declared.text}', and it was asked for as "
@@ -151,7 +155,13 @@ class NativeSource:
                 f"'{declared.text}', without 'nogil': it is not said to run without the GIL, so "
                 "it cannot be looked up as 'nogil'"
             )
-        address = self.image.entry(name)
+        try:
+            address = self.image.entry(name)
+        except EntryError as error:
+            raise SymbolKindError(
+                f"{plugin.name} declares {name!r}, and its {ENTRY + name!r} {error}; build it "
+                "again with jumptable/plugin.h, and declare a function of its own"
+            ) from None
         if address is None:
             found = self.image.find(name)
             if found.kind != "function":
@@ -212,7 +222,7 @@ class NativeSource:
         if kind == "nothing":
             raise SymbolNotFoundError(
                 f"{plugin.name} exports no symbol {name!r}"
-                + suggestion(name, self._names(), otherwise=_no_such_name(name))
+                + suggestion(name, self._names(), otherwise=no_such_name(name))
             )
         if kind == "foreign":
             raise SymbolNotFoundError(
@@ -234,18 +244,20 @@ class NativeSource:
                 f"{name!r} of {plugin.name} is a number that the linker was given, and no address "
                 "in the library; export a variable that holds it"
             )
-        if kind == "data":
-            raise SymbolKindError(
-                f"{name!r} of {plugin.name} is a variable, and a function was asked for; a type "
-                f"without parentheses looks it up: plugin.lookup({name!r}, 'int32_t')"
-            )
+        raise SymbolKindError(
+            f"{name!r} of {plugin.name} is a variable, and a function was asked for; a type "
+            f"without parentheses looks it up: plugin.lookup({name!r}, 'int32_t')"
+        )
+
+    def _refuse_function(self, plugin: Plugin, name: str, own: str) -> NoReturn:
         raise SymbolKindError(
             f"{name!r} of {plugin.name} is a function, and a variable was asked for; a signature "
-            f"with parentheses looks it up: plugin.lookup({name!r}, 'double(double)')"
+            f"with parentheses looks it up: plugin.lookup({name!r}, {own or 'double(double)'!r})"
         )
 
 
-def _no_such_name(name: str) -> str:
+def no_such_name(name: str) -> str:
+    """Why a name that the programmer knows may not be among the exports."""
     if not name:
         return "; the name is empty"
     return '; is it static, hidden (-fvisibility=hidden), or compiled as C++ without extern "C"?'

@@ -32,12 +32,14 @@ __all__ = ["ObjectSource", "description", "file_of", "import_module", "member"]
 class ObjectSource:
     """A module, or an object in one, as a Plugin's source of symbols."""
 
-    __slots__ = ("module", "subject", "target")
+    __slots__ = ("capsules", "module", "subject", "target")
 
     def __init__(self, module: ModuleType, subject: object, target: str) -> None:
         self.module = module
         self.subject = subject  # what the target names: the module itself, or something in it
         self.target = target
+        # Those that functions were made from, by id: a capsule may free its code when it goes.
+        self.capsules: dict[int, object] = {}
 
     def attribute(self, plugin: Plugin, name: str) -> object:
         """The attribute itself, as it is now."""
@@ -59,7 +61,10 @@ class ObjectSource:
                 f"{self.target} exports no C function {name!r}" + suggestion(name, capsules)
             )
         sys.audit("jumptable.lookup", self.target, name, wanted.text)
-        return capsule_function(capsules[name], name, wanted, plugin)
+        capsule = capsules[name]
+        function = capsule_function(capsule, name, wanted, plugin)
+        self.capsules[id(capsule)] = capsule
+        return function
 
     def bound(
         self,

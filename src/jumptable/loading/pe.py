@@ -41,7 +41,6 @@ MAX_IMPORTS = 65536
 MAX_NAME = 1024
 # The section of include/jumptable/plugin.h; eight bytes are what a name can have.
 NOTES: Final = b"jmptable"
-MAX_NOTES_SIZE = 1 << 24
 
 
 def identify(reader: Reader) -> str:
@@ -71,17 +70,17 @@ def check(reader: Reader) -> tuple[str, tuple[str, ...], bool, str | None, bytes
     table_start = start + 20 + optional_size
     table = reader.read(table_start, section_count * SECTION.size, "section table ends")
     sections: list[Section] = []
-    notes = b""
+    notes: list[tuple[int, int]] = []
     for name, size, address, file_size, offset, *_ in SECTION.iter_unpack(table):
         if offset and file_size:
             reader.require(offset, file_size, "sections end")
-            if name == NOTES and file_size <= MAX_NOTES_SIZE:
-                notes += reader.read(offset, file_size, "notes end")
+            if name == NOTES:
+                notes.append((offset, file_size))
         sections.append((address, size or file_size, offset, file_size if offset else 0))
     needed = _imports(reader, sections, directories)
     uses_python = any(name.lower().startswith(("python", "libpython")) for name in needed)
     name = _export_name(reader, sections, directories)
-    return elf.MACHINE, needed, uses_python, name, notes, False
+    return elf.MACHINE, needed, uses_python, name, reader.notes(notes), False
 
 
 def _machine_name(machine: int) -> str:

@@ -149,8 +149,10 @@ cdef class Plugin:
         subject, targets = self._source.bound(self, wanted, wanted.members, factory)
         if self.kind != "native":
             return subject
-        names = tuple([member.name for member in wanted.members])
-        return new_facade(wanted.name, names, targets)
+        names = []
+        for member in wanted.members:
+            names.append(member.name)
+        return new_facade(wanted.name, tuple(names), targets)
 
     def _jumptable_targets(self, interface, members, factory=None):
         """For tables: the callables for some members of an interface, in their order."""

@@ -6,6 +6,8 @@
  *   jt_image_init      learn from an open library what jt_find and jt_each_name need
  *   jt_find            one symbol: is it the library's own, what is it, where is it
  *   jt_each_name       the names that a library exports, for suggestions
+ *   jt_is_code         does an address lie in what this library itself can execute
+ *   JT_TELLS_SIZES     does jt_find know how large data is
  *   jt_base            where its first page is
  *   jt_search          where the loader would look for a bare name, as far as it can be asked
  *

@@ -4,6 +4,7 @@ ABI: int
 KINDS: tuple[str, ...]
 
 class LoadError(Exception): ...
+class EntryError(Exception): ...
 
 @final
 class Found:

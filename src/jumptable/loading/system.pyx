@@ -26,6 +26,8 @@ cdef extern from "system.h":
     uintptr_t jt_base(const jt_image *) noexcept
     int jt_image_init(jt_image *, void *) noexcept
     void jt_find(const jt_image *, const char *, jt_found *) noexcept
+    int jt_is_code(const jt_image *, const void *) noexcept
+    const int JT_TELLS_SIZES
     int jt_each_name(
         const jt_image *, int (*)(const char *, void *) except -1, void *
     ) except -1
@@ -46,6 +48,10 @@ KINDS = ("nothing", "function", "data", "thread-local", "NULL", "absolute", "for
 
 class LoadError(Exception):
     """The platform's loader refused; the message is the loader's own."""
+
+
+class EntryError(Exception):
+    """A library exports a ``jumptable_entry`` that leads to no function; the message is why."""
 
 
 @cython.final
@@ -119,17 +125,27 @@ cdef class Image:
     def entry(self, str name not None):
         """Where the function is that the library exports by a ``jumptable_entry``; None if by none.
 
-        ``include/jumptable/plugin.h`` describes it.
+        ``include/jumptable/plugin.h`` describes it. What the library exports under that name may be
+        anything; raises `EntryError` unless it is data that holds the address of its own code.
         """
         cdef Found found = self.find("jumptable_entry_" + name)
-        cdef uintptr_t address
-        # Aligned, so that it lies in the page that it begins in.
-        if found.kind != "data" or 0 < found.size < <Py_ssize_t>sizeof(void *):
+        cdef uintptr_t address, function
+        if found.kind in ("nothing", "foreign"):
             return None
+        if found.kind != "data":
+            raise EntryError(f"is of the kind {found.kind!r}, expected data")
         address = found.address
+        if jt_is_code(&self.image, <void *>address):
+            raise EntryError("lies among code, expected data")
+        if found.size < <Py_ssize_t>sizeof(void *) and (found.size or JT_TELLS_SIZES):
+            raise EntryError(f"has {found.size} bytes, expected at least {sizeof(void *)}")
+        # Aligned, so that it lies in the page that it begins in.
         if address % sizeof(void *):
-            return None
-        return (<uintptr_t *>address)[0] or None
+            raise EntryError(f"lies at {address:#x}, expected a multiple of {sizeof(void *)}")
+        function = (<uintptr_t *>address)[0]
+        if not jt_is_code(&self.image, <void *>function):
+            raise EntryError(f"holds {function:#x}, expected an address in the library's own code")
+        return function
 
     def names(self):
         """The names of all symbols that the library exports, in no order."""

@@ -22,6 +22,7 @@
 #endif
 
 #define JT_MAX_SEGMENTS 32
+#define JT_TELLS_SIZES 1
 
 typedef struct {
     uintptr_t start, end;
@@ -192,6 +193,11 @@ static const jt_segment *jt_segment_of(const jt_image *image, const void *addres
             (uintptr_t)address < image->segments[k].end)
             return &image->segments[k];
     return NULL;
+}
+
+static int jt_is_code(const jt_image *image, const void *address) {
+    const jt_segment *segment = jt_segment_of(image, address);
+    return segment != NULL && segment->executable;
 }
 
 static void jt_find(const jt_image *image, const char *name, jt_found *found) {

@@ -26,6 +26,8 @@
 #error "jumptable reads 64-bit Mach-O images only"
 #endif
 
+#define JT_TELLS_SIZES 0
+
 #ifndef SG_READ_ONLY
 #define SG_READ_ONLY 0x10
 #endif
@@ -204,6 +206,15 @@ static int jt_is_writable(const struct segment_command_64 *segment) {
            !jt_is_named(segment, "__DATA_CONST");
 }
 
+static int jt_has_code(const struct section_64 *section) {
+    return section != NULL &&
+           (section->flags & (S_ATTR_PURE_INSTRUCTIONS | S_ATTR_SOME_INSTRUCTIONS)) != 0;
+}
+
+static int jt_is_code(const jt_image *image, const void *address) {
+    return image->header != NULL && jt_has_code(jt_locate(image, address, 0).section);
+}
+
 static void jt_find(const jt_image *image, const char *name, jt_found *found) {
     Dl_info info;
     jt_location place = {NULL, NULL};
@@ -234,9 +245,7 @@ static void jt_find(const jt_image *image, const char *name, jt_found *found) {
         found->what = JT_NULL;
         return;
     }
-    int code = place.section != NULL &&
-               (place.section->flags & (S_ATTR_PURE_INSTRUCTIONS | S_ATTR_SOME_INSTRUCTIONS)) != 0;
-    found->what = code ? JT_FUNCTION : JT_DATA;
+    found->what = jt_has_code(place.section) ? JT_FUNCTION : JT_DATA;
     found->address = address;
     found->writable = place.segment != NULL && jt_is_writable(place.segment);
 }

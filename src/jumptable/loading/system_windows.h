@@ -21,6 +21,7 @@
 #include <windows.h>
 
 #define JT_LONGEST_PATH 32768
+#define JT_TELLS_SIZES 0
 
 typedef struct {
     void *handle;     /* an HMODULE, which is the address of the image */
@@ -177,6 +178,17 @@ static int jt_page_allows(DWORD protection, DWORD wanted) {
     return (protection & wanted) != 0;
 }
 
+static int jt_is_executable(DWORD protection) {
+    return jt_page_allows(protection, PAGE_EXECUTE | PAGE_EXECUTE_READ | PAGE_EXECUTE_READWRITE |
+                                          PAGE_EXECUTE_WRITECOPY);
+}
+
+static int jt_is_code(const jt_image *image, const void *address) {
+    MEMORY_BASIC_INFORMATION page;
+    return VirtualQuery(address, &page, sizeof(page)) != 0 && page.State == MEM_COMMIT &&
+           page.AllocationBase == image->handle && jt_is_executable(page.Protect);
+}
+
 static void jt_find(const jt_image *image, const char *name, jt_found *found) {
     HMODULE owner = NULL;
     MEMORY_BASIC_INFORMATION page;
@@ -199,10 +211,7 @@ static void jt_find(const jt_image *image, const char *name, jt_found *found) {
     }
     if (VirtualQuery(found->address, &page, sizeof(page)) == 0)
         page.Protect = PAGE_NOACCESS;
-    int executable = jt_page_allows(page.Protect, PAGE_EXECUTE | PAGE_EXECUTE_READ |
-                                                      PAGE_EXECUTE_READWRITE |
-                                                      PAGE_EXECUTE_WRITECOPY);
-    found->what = executable ? JT_FUNCTION : JT_DATA;
+    found->what = jt_is_executable(page.Protect) ? JT_FUNCTION : JT_DATA;
     found->writable = jt_page_allows(page.Protect, PAGE_READWRITE | PAGE_WRITECOPY |
                                                        PAGE_EXECUTE_READWRITE |
                                                        PAGE_EXECUTE_WRITECOPY);
