@@ -38,7 +38,7 @@ def bind_native(
                 targets.append(plugin._function(member.name, signature))
         except SymbolNotFoundError as error:
             problem = f"but {error}"
-            if _is_missing(image, member.name) and member.name not in source.exports:
+            if image.find(member.name).kind == "nothing" and member.name not in source.exports:
                 hint = no_such_name(member.name)
                 if len(problems) < SUGGESTIONS:
                     hint = suggestion(member.name, source._names(), otherwise=hint)
@@ -51,13 +51,6 @@ def bind_native(
     if problems:
         raise not_fitting(interface, plugin.name, problems)
     return targets
-
-
-def _is_missing(image: Image, name: str) -> bool:
-    try:
-        return image.find(name).kind == "nothing"
-    except UnicodeEncodeError:  # a lone surrogate
-        return True
 
 
 class _Misfit(Exception):
