@@ -213,7 +213,9 @@ def test_who_owns_an_object_is_not_said(compile_plugin: Compile, python_flags: l
     plugin = jt.open(compile_plugin("objects", OBJECTS, "-g", *python_flags))
     assert plugin.lookup("size").__self__.signature == "int(object)"
     assert plugin.lookup("size")([1, 2]) == 2
-    assert "does not say who owns the object that it returns" in refused(plugin, "first")
+    assert "does not say whether the object that it returns is a new reference" in refused(
+        plugin, "first"
+    )
     assert plugin.lookup("first", "object(object)").__self__.evidence == "dwarf"
     message = refused(plugin, "first", "object(object, int)")
     assert "is 'object(object)' by its debug information" in message

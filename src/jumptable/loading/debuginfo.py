@@ -375,7 +375,10 @@ def _described(function: DIE, uses_python: bool) -> Described:
         _require_unpromoted(signature)
     problem = ""
     if signature.result.kind == "object":
-        problem = "its debug information does not say who owns the object that it returns"
+        problem = (
+            "its debug information does not say whether the object that it returns is a new "
+            "reference, which 'object' stands for"
+        )
     return Described(signature, tuple(loose), problem)
 
 

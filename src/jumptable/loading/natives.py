@@ -160,7 +160,8 @@ class NativeSource:
         except EntryError as error:
             raise SymbolKindError(
                 f"{plugin.name} declares {name!r}, and its {ENTRY + name!r} {error}; build it "
-                "again with jumptable/plugin.h, and declare a function of its own"
+                "again with jumptable/plugin.h, and declare a function of its own, whose name no "
+                "library has that was loaded earlier"
             ) from None
         if address is None:
             found = self.image.find(name)
