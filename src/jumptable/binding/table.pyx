@@ -32,7 +32,6 @@ from types import ModuleType
 
 from ..errors import InterfaceError, SignatureError
 from .facade import fill, members_of, new_facade
-from .interfaces import fit_callables, fit_object, interface_of
 from .signatures import parse_signature
 from .slot import Unbound
 from .suggest import suggestion
@@ -120,6 +119,8 @@ cdef class Table:
 
     def __cinit__(self, *interfaces, bint count=False):
         cdef Py_ssize_t index
+        from .interfaces import interface_of  # here, so that importing jumptable need not wait
+
         if len(interfaces) != 1:
             raise TypeError(
                 "Table() takes one interface, as in Table(Filter) or Table(Filter, count=True), "
@@ -187,8 +188,12 @@ cdef class Table:
         if resolve is not None:
             targets = resolve(source, self.interface, members)
         elif mapped:
+            from .interfaces import fit_callables
+
             targets = fit_callables(self.interface, members, source, described)
         else:
+            from .interfaces import fit_object
+
             targets = fit_object(self.interface, members, source, described)
         self.publish(indices, targets, source if resolve is not None else None)
 
