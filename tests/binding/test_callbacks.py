@@ -98,9 +98,8 @@ def test_unbound_slots_are_reported_and_give_zero(slot: Slot, reports: list[Repo
     assert "bind" in str(reports[0].exc_value)
 
 
+@pytest.mark.parametrize("slot", [kind for kind in ZEROS if kind != "void"], indirect=True)
 def test_results_of_a_wrong_type_are_reported(slot: Slot, reports: list[Report]) -> None:
-    if slot.kind == "void":
-        pytest.skip("void takes anything")
     for wrong in (object(), 1j, [], 1.5 if slot.kind in ("bool", "void *", *INTEGERS) else ()):
         slot.bind(lambda *_, wrong=wrong: wrong)
         assert slot.call("text") == ZEROS[slot.kind]
