@@ -73,6 +73,8 @@ static inline PyObject *jt_peek_at(PyObject *object, Py_ssize_t offset) {
 
 /* Names in the code that calls are interned, as are those of the implementations' parameters. */
 static int jt_same_names(PyObject *known, PyObject *names, Py_ssize_t count) {
+    if (known == names) /* the same line of code as before */
+        return 1;
     if (PyTuple_GET_SIZE(known) != count)
         return 0;
     for (Py_ssize_t index = 0; index < count; index++) {
