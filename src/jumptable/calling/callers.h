@@ -28,6 +28,8 @@ typedef struct {
     PyObject *home;     /* pluggy's own HookCaller */
     PyObject *hookexec; /* its _hookexec when it was taken over */
     PyObject *attributes; /* the __dict__ of the manager, where tracing leaves its mark */
+    PyObject *executor;   /* what it held as _inner_hookexec when `version` was its version */
+    uint64_t version;
     jt_plan *plans[JT_PLANS]; /* the first `used` */
     int used;
 } jt_hook;
@@ -115,6 +117,15 @@ static jt_plan *jt_find(PyObject *state, PyObject *names) {
         return NULL;
     Py_DECREF(executor);
     Py_BEGIN_CRITICAL_SECTION(state);
+#elif PY_VERSION_HEX < 0x030C0000 /* dictionaries have versions: PEP 509 */
+    uint64_t version = ((PyDictObject *)hook->attributes)->ma_version_tag;
+    if (hook->version != version) {
+        hook->executor = PyDict_GetItemWithError(hook->attributes, jt_callers.executor_name);
+        hook->version = version;
+    }
+    PyObject *executor = hook->executor;
+    if (executor == NULL)
+        return NULL;
 #else
     PyObject *executor = PyDict_GetItemWithError(hook->attributes, jt_callers.executor_name);
     if (executor == NULL)

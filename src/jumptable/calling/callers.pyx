@@ -2,6 +2,7 @@
 
 cimport cython
 from cpython.object cimport PyObject, PyTypeObject
+from libc.stdint cimport uint64_t
 
 from .multicall cimport contains, forget, run
 from .plans cimport Plan, jt_plan, new_plan
@@ -19,6 +20,8 @@ cdef extern from "callers.h":
         PyObject *home
         PyObject *hookexec
         PyObject *attributes
+        PyObject *executor
+        uint64_t version
         jt_plan *plans[JT_PLANS]
         int used
     ctypedef struct jt_state_object:
