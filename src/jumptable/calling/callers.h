@@ -96,47 +96,6 @@ static int jt_same_impls(const jt_plan *plan) {
     return index == count;
 }
 
-#ifndef Py_GIL_DISABLED
-/* A number that is another one after a manager's dictionary has changed, so that what it holds need
- * not be looked up at each call. Until 3.11 dictionaries have versions (PEP 509). Later ones tell
- * watchers, before they change: with a GIL nobody looks in between. Without, that would not do. */
-#if PY_VERSION_HEX < 0x030C0000
-static uint64_t jt_version_of(PyObject *attributes) {
-    return ((PyDictObject *)attributes)->ma_version_tag;
-}
-
-static int jt_watch(PyObject *attributes) {
-    return 0;
-}
-#else
-static uint64_t jt_version = 1;
-static int jt_watcher = -1;
-
-static uint64_t jt_version_of(PyObject *attributes) {
-    return jt_watcher < 0 ? ++jt_version : jt_version;
-}
-
-static int jt_note_change(PyDict_WatchEvent event, PyObject *attributes, PyObject *key,
-                          PyObject *value) {
-    jt_version++;
-    return 0;
-}
-
-/* There are few watchers; with none left, the dictionary is looked at each time. */
-static int jt_watch(PyObject *attributes) {
-    if (jt_watcher < 0 && (jt_watcher = PyDict_AddWatcher(jt_note_change)) < 0) {
-        PyErr_Clear();
-        return 0;
-    }
-    return PyDict_Watch(jt_watcher, attributes);
-}
-#endif
-#else
-static int jt_watch(PyObject *attributes) {
-    return 0;
-}
-#endif
-
 /* A plan that holds for a call now, with a reference to its owner; else NULL, with an error only if
  * the look-up raised one. */
 static jt_plan *jt_find(PyObject *state, PyObject *names) {
@@ -149,13 +108,18 @@ static jt_plan *jt_find(PyObject *state, PyObject *names) {
         return NULL;
     Py_DECREF(executor);
     Py_BEGIN_CRITICAL_SECTION(state);
-#else
-    uint64_t version = jt_version_of(hook->attributes);
+#elif PY_VERSION_HEX < 0x030C0000 /* dictionaries have versions: PEP 509 */
+    /* Later ones have watchers instead, whom 3.13 does not tell of every store. */
+    uint64_t version = ((PyDictObject *)hook->attributes)->ma_version_tag;
     if (hook->version != version) {
         hook->executor = PyDict_GetItemWithError(hook->attributes, jt_callers.executor_name);
         hook->version = version;
     }
     PyObject *executor = hook->executor;
+    if (executor == NULL)
+        return NULL;
+#else
+    PyObject *executor = PyDict_GetItemWithError(hook->attributes, jt_callers.executor_name);
     if (executor == NULL)
         return NULL;
 #endif

@@ -36,7 +36,6 @@ cdef extern from "callers.h":
         object prepare(PyObject *, PyObject *)
         PyObject *run(jt_plan *, PyObject **, int) noexcept
     jt_callers_t jt_callers
-    int jt_watch(PyObject *) except -1
     object jt_new_type(const char *, const char *, PyTypeObject *, int, PyGetSetDef *)
     void jt_adopt(PyObject *, PyObject *, int) noexcept
     PyObject *jt_state_of(PyObject *, int) noexcept
@@ -93,7 +92,6 @@ cdef State new_state(home, hookexec, dict attributes, removed):
     state.home, state.hookexec, state.removed = home, hookexec, removed
     state.attributes = attributes
     state.plans = [None] * JT_PLANS
-    jt_watch(<PyObject *>attributes)
     state.c.home = <PyObject *>state.home
     state.c.hookexec = <PyObject *>state.hookexec
     state.c.attributes = <PyObject *>state.attributes
