@@ -19,7 +19,7 @@ HEADER = f"jumptable: hook calls compiled (pluggy {pluggy.__version__})"
 TELLING = """
 def test_tell(request):
     import pluggy
-    hooks = vars(request.config.hook).values()
+    hooks = vars(request.config.pluginmanager.hook).values()
     kinds = {type(caller) is pluggy.HookCaller for caller in hooks}
     print("STOCK" if kinds == {True} else "COMPILED" if kinds == {False} else "MIXED")
     print("EXECUTOR", request.config.pluginmanager._inner_hookexec)

@@ -418,8 +418,9 @@ PLUGGY = os.path.dirname(pluggy.__file__)
 PLAIN = [plain, none, raising, leaving, stopping, warning, looking]
 WRAPPERS = [passing, adding, swallowing, raising_before, raising_after, not_yielding,
             yielding_twice, clinging]  # fmt: skip
-OLD = [passing, forcing, reading, raising_before, raising_after, not_yielding, yielding_twice,
-       clinging]  # fmt: skip
+OLD = [passing, forcing, reading, raising_before, raising_after, not_yielding, yielding_twice]
+if not pluggy.__version__.startswith("1.5."):  # which does not close it, so Python complains
+    OLD.append(clinging)
 
 
 def observe(manager: Any, name: str) -> tuple[Any, ...]:
@@ -447,7 +448,7 @@ def without_frames(seen: Any) -> Any:
         return [filtered(inner) for inner in part if not is_pluggys(inner)]
 
     result, caught = seen
-    if isinstance(result, list) and isinstance(result[0], type):
+    if isinstance(result, list) and result and isinstance(result[0], type):
         result = result[:-1]  # the context
     return filtered(result), [message for message, *_ in caught]
 
@@ -489,13 +490,17 @@ def test_missing_and_positional_arguments(manager: Any) -> None:
         return x
 
     register(manager, "a", hook)
-    with HookStats(manager) as stats:
+    def without_x() -> str:
         with (
             pytest.warns(UserWarning, match="cannot be found in this hook call") as caught,
             pytest.raises(pluggy.HookCallError, match="must provide argument 'x'"),
         ):
             manager.hook.hook()
-        assert caught[0].filename == __file__
+        return caught[0].filename
+
+    expected = without_x()
+    with HookStats(manager) as stats:
+        assert without_x() == expected
         with pytest.raises(TypeError):
             manager.hook.hook(1)
         assert manager.hook.hook(x=2) == [2]
