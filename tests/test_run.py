@@ -37,10 +37,10 @@ def python(*words: str, cwd: Path, input: str | None = None, **environment: str)
     )
 
 
-def same(*words: str, cwd: Path, input: str | None = None, options: tuple[str, ...] = ()) -> Done:
+def same(*words: str, cwd: Path, input: str | None = None) -> Done:
     """Run it both ways and compare everything; returns what ``run`` did."""
-    expected = python(*options, *words, cwd=cwd, input=input)
-    done = python(*options, *RUN, *words, cwd=cwd, input=input)
+    expected = python(*words, cwd=cwd, input=input)
+    done = python(*RUN, *words, cwd=cwd, input=input)
     assert done.stdout == expected.stdout
     assert done.stderr == expected.stderr
     assert done.returncode == expected.returncode
@@ -88,25 +88,34 @@ def place(tmp_path: Path) -> Path:
     ],
     ids=" ".join,
 )
-@pytest.mark.parametrize("options", [(), ("-I",)], ids=["plain", "isolated"])
-def test_a_program_finds_all_as_under_python(
-    place: Path, words: tuple[str, ...], options: tuple[str, ...]
-) -> None:
-    if options:  # -I shuts PYTHONPATH out, by which this package may be found
-        path = os.environ.get("PYTHONPATH", "")
-        code = "import sys; sys.path[:0] = sys.argv.pop(1).split(':'); "
-        code += "from jumptable.cli import main; sys.exit(main())"
-        done = python("-I", "-c", code, os.path.abspath(path), "run", *words, cwd=place)
-        expected = python("-I", *words, cwd=place)
-        if words[0].startswith("-m"):
-            assert done.returncode == expected.returncode == 1  # the folder is not searched
-        else:
-            assert done.returncode == expected.returncode == 0
-            assert done.stdout.partition("[")[0] == expected.stdout.partition("[")[0]
-        return
+def test_a_program_finds_all_as_under_python(place: Path, words: tuple[str, ...]) -> None:
     done = same(*words, cwd=place)
     assert done.returncode == 0
     assert "True" in done.stdout
+
+
+@pytest.mark.parametrize("words", [("script.py", "a"), ("-c", SHOW), ("folder",), ("program.zip",)])
+def test_an_isolated_interpreter_stays_isolated(place: Path, words: tuple[str, ...]) -> None:
+    # -I shuts out PYTHONPATH, by which this package may be found: it comes and goes by hand.
+    start = (
+        "import sys; before = list(sys.path); sys.path[:0] = sys.argv.pop(1).split(':')\n"
+        "import jumptable.pluggy, jumptable.run; sys.path[:] = before\n"
+        "sys.exit(jumptable.run.main(sys.argv[1:]))"
+    )
+    paths = ":".join(filter(None, sys.path))
+    expected = python("-I", *words, cwd=place)
+    done = python("-I", "-c", start, paths, *words, cwd=place)
+    assert (done.stdout, done.stderr, done.returncode) == (expected.stdout, expected.stderr, 0)
+
+
+def test_the_console_script(place: Path) -> None:
+    (place / "bin").mkdir()
+    script = place / "bin/jumptable"
+    script.write_text("import sys\nfrom jumptable.cli import main\nsys.exit(main())\n")
+    expected = python("-m", "package", "--help", cwd=place)
+    done = python(str(script), "run", "-m", "package", "--help", cwd=place)
+    assert (done.stdout, done.stderr, done.returncode) == (expected.stdout, "", 0)
+    assert str(script.parent) not in done.stdout
 
 
 @pytest.mark.parametrize("text", [SHOW, "print('ünïcode')", "1/0", "x ="], ids=[*"abcd"])
