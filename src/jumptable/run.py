@@ -98,11 +98,7 @@ def _run_module(name: str) -> int:
 def _run_code(text: str) -> int:
     _set_first_path("")
     namespace = _new_main().__dict__
-    if sys.version_info >= (3, 13):  # from there on its tracebacks show the lines
-        import linecache
-
-        linecache.cache["<string>"] = (len(text), None, text.splitlines(True), "<string>")
-    return _execute(lambda: exec(_compile(text, "<string>"), namespace))
+    return _execute(lambda: exec(_compile(text, "<string>"), namespace), text)
 
 
 def _run_stdin(_: str) -> int:
@@ -179,12 +175,16 @@ def _new_main(path: str | None = None) -> ModuleType:
     return module
 
 
-def _execute(program: Callable[[], object]) -> int:
+def _execute(program: Callable[[], object], text: str = "") -> int:
     try:
         program()
     except SystemExit:
         raise
     except BaseException as error:
+        if text and sys.version_info >= (3, 13):  # from there on its traceback shows the lines
+            import linecache
+
+            linecache.cache["<string>"] = (len(text), None, text.splitlines(True), "<string>")
         _hide_frames(error)
         raise
     return 0

@@ -125,13 +125,15 @@ def test_wrappers_are_measured_in_both_halves_without_what_they_wrap(
         return result
 
     register(manager, "wrapper", hook, **{style: True})
-    register(manager, "wrapped", named(lambda x: work(50), "hook"))
+    register(manager, "wrapped", named(lambda x: work(5), "hook"))
     with HookStats(manager) as stats:
+        start = time.monotonic_ns()
         manager.hook.hook(x=1)
+        elapsed = time.monotonic_ns() - start
     times = by_name(stats)
-    assert times["hook", "wrapper"].calls == 1
-    assert 5e6 <= times["hook", "wrapper"].own < times["hook", "wrapped"].own
-    assert times["hook", "wrapper"].own == times["hook", "wrapper"].total
+    wrapper, wrapped = times["hook", "wrapper"], times["hook", "wrapped"]
+    assert wrapper.calls == 1
+    assert 5e6 <= wrapper.own == wrapper.total <= elapsed - wrapped.total
 
 
 def test_a_hook_call_in_a_wrapper_is_not_its_own_time(manager: Any) -> None:
@@ -161,10 +163,12 @@ def test_recursion_counts_time_once(manager: Any) -> None:
 
     register(manager, "a", hook)
     with HookStats(manager) as stats:
+        start = time.monotonic_ns()
         manager.hook.hook(x=9)
+        elapsed = time.monotonic_ns() - start
     (row,) = stats.times()
     assert row.calls == 10
-    assert 10e6 <= row.own <= row.total < 2 * row.own
+    assert 10e6 <= row.own <= row.total <= elapsed
 
 
 def test_an_error_stops_the_clock_like_a_return(manager: Any) -> None:
