@@ -1,4 +1,4 @@
-"""Compiled hook callers: pluggy's, with a call that runs plans. How a call works is in callers.h."""
+"""Compiled hook callers: pluggy's, with a call that runs plans. callers.h says how."""
 
 cimport cython
 from cpython.object cimport PyObject, PyTypeObject
@@ -65,6 +65,8 @@ cdef object EXECUTOR_NAME = "_inner_hookexec"
 
 # pluggy's slots, as they are in its class.
 cdef tuple FIELDS = ("spec", "_hookimpls", "_call_history", "_hookexec", "name")
+cdef int field
+cdef PyGetSetDef forwarded[6]
 cdef tuple MEMBERS = tuple(map(stock.member, [STOCK_CALLER] * len(FIELDS), FIELDS))
 
 
@@ -139,14 +141,10 @@ cdef int keep(State state, Plan plan) except -1:
             index = state.next
             state.next = (state.next + 1) % JT_PLANS
             state.c.used = max(state.c.used, index + 1)
-        old = state.plans[index]
         state.c.plans[index] = &plan.c
         state.plans[index] = plan
     return 0
 
-
-cdef PyGetSetDef forwarded[6]
-cdef int field
 for field in range(len(FIELDS)):
     forwarded[field].name = jt_member_of(<PyObject *>MEMBERS[field]).name
     forwarded[field].get = jt_get_of_home

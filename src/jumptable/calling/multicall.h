@@ -582,7 +582,7 @@ static PyObject *jt_multicall(PyObject *executor, PyObject *args, PyObject *kwar
 
 static PyMethodDef jt_multicall_def = {
     "multicall", (PyCFunction)(void (*)(void))jt_multicall, METH_VARARGS | METH_KEYWORDS,
-    PyDoc_STR("multicall($self, hook_name, hook_impls, caller_kwargs, firstresult)\n--\n\n"
+    PyDoc_STR("multicall(hook_name, hook_impls, caller_kwargs, firstresult)\n--\n\n"
               "Call every implementation of a hook, the last of hook_impls first.\n\n"
               "Returns the list of results that are not None; with firstresult the first one, or\n"
               "None. Raises what an implementation or a wrapper raises, and pluggy's HookCallError\n"

@@ -73,6 +73,14 @@ cdef class Executor:
         self.contained = contained
         self.plans = {}
 
+    @property
+    def multicall(self):
+        """The function that managers call; pickles as this attribute."""
+        return jt_new_multicall(<PyObject *>self)
+
+    def __reduce__(self):
+        return Executor, (self.contained,)
+
     cdef bint contains(self, hook) except -1:
         if isinstance(self.contained, bool):
             return self.contained
@@ -124,8 +132,7 @@ def new_multicall(contained):
 
     ``contained`` says for which hooks it contains faults: True, False, or a set of their names.
     """
-    executor = Executor(contained)
-    return jt_new_multicall(<PyObject *>executor)
+    return Executor(contained).multicall
 
 
 def is_multicall(executor):
