@@ -168,7 +168,8 @@ def test_an_excepthook_that_raises_does_not_hide_the_error(tmp_path: Path) -> No
         "import threading, time\ndef f():\n time.sleep(.1); print(__name__, x)\n"
         "x = 3\nthreading.Thread(target=f).start()\n1/0",
         "import threading; threading.Thread(target=lambda: 1/0, name='t').start()",
-        "import warnings; warnings.warn('old', DeprecationWarning)",
+        "import sys, warnings; sys.stderr = sys.stdout; "
+        "warnings.showwarning = lambda *a: print(a[1:4]); warnings.warn('', DeprecationWarning)",
         "x: int = 1; print(__annotations__)" if sys.version_info < (3, 14) else "x: int = 1",
         "import sys; sys.stdout.write('no newline')",
     ],

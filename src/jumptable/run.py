@@ -98,7 +98,11 @@ def _run_module(name: str) -> int:
 def _run_code(text: str) -> int:
     _set_first_path("")
     namespace = _new_main().__dict__
-    return _execute(lambda: exec(_compile(text, "<string>"), namespace), text)
+    if sys.version_info >= (3, 13):  # from there on tracebacks show the lines
+        import linecache
+
+        linecache.cache["<string>"] = (len(text), None, text.splitlines(True), "<string>")
+    return _execute(lambda: exec(_compile(text, "<string>"), namespace))
 
 
 def _run_stdin(_: str) -> int:
@@ -175,16 +179,12 @@ def _new_main(path: str | None = None) -> ModuleType:
     return module
 
 
-def _execute(program: Callable[[], object], text: str = "") -> int:
+def _execute(program: Callable[[], object]) -> int:
     try:
         program()
     except SystemExit:
         raise
     except BaseException as error:
-        if text and sys.version_info >= (3, 13):  # from there on its traceback shows the lines
-            import linecache
-
-            linecache.cache["<string>"] = (len(text), None, text.splitlines(True), "<string>")
         _hide_frames(error)
         raise
     return 0
