@@ -253,6 +253,50 @@ def test_call_extra_subset_historic_and_late_plugins(manager: Any) -> None:
     }  # fmt: skip
 
 
+def test_other_implementations_in_the_same_number(manager: Any) -> None:
+    a, b, c = (register(manager, name, named(plain, "hook")) for name in "abc")
+    with HookStats(manager) as stats:
+        for removed in ([a, b], [b, c], [a, c], [a, b]):
+            manager.subset_hook_caller("hook", removed)(x=1)
+        manager.unregister(c)
+        register(manager, "d", named(none, "hook"))
+        assert manager.hook.hook(x=1) == [1, 1]
+    calls = {key: row.calls for key, row in by_name(stats).items()}
+    assert calls == {("hook", "a"): 2, ("hook", "b"): 2, ("hook", "c"): 2, ("hook", "d"): 1}
+
+
+def test_a_wrapper_that_is_on_its_way_when_measuring_stops(manager: Any) -> None:
+    def hook(x: Any) -> Generator[None, Any, Any]:
+        work(2)
+        result = yield
+        work(50)
+        return result
+
+    def stopping(x: Any) -> None:
+        stats.stop()
+
+    register(manager, "w", hook, wrapper=True)
+    stopping.__name__ = "hook"
+    register(manager, "a", stopping)
+    stats = HookStats(manager)
+    start = time.monotonic_ns()
+    assert manager.hook.hook(x=1) == []
+    elapsed = time.monotonic_ns() - start
+    assert by_name(stats)["hook", "w"].own <= elapsed - 50e6
+
+
+def test_managers_are_collected_while_measured(manager: Any) -> None:
+    other = pluggy.PluginManager("p")
+    accelerate(other)
+    register(other, "a", named(plain, "hook"))
+    stats = HookStats(other)
+    other.hook.hook(x=1)
+    died = weakref.ref(other)
+    del other, stats
+    gc.collect()
+    assert died() is None
+
+
 def test_plugins_without_a_name_are_called_by_their_class(manager: Any) -> None:
     for _ in range(2):
         register(manager, None, named(plain, "hook"))

@@ -14,7 +14,7 @@ Invariants
 - Between the end of an implementation and the return from here, only numbers are touched: an
   exception may be on its way.
 - A thread's ``nested`` is the time of the hook calls made by the implementation that it is in. Each
-  implementation starts it at 0 and puts the old value back, each hook call adds its own time. A
+  implementation starts it at 0; each hook call puts the old value back, and adds its own time. A
   greenlet that leaves in between gets wrong numbers, nothing worse.
 """
 
@@ -181,10 +181,9 @@ cdef Account enter(Timed timed, bint call):
     return account
 
 
-cdef void leave(Account account, int64_t started, int64_t outer) noexcept:
+cdef void leave(Account account, int64_t started) noexcept:
     cdef int64_t elapsed = jt_now() - started
     cdef int64_t own = elapsed - account.thread.nested
-    account.thread.nested = outer
     with cython.critical_section(account):
         account.own += own if own > 0 else 0
         account.active -= 1
@@ -197,15 +196,14 @@ cdef PyObject *call_function(
 ) noexcept:
     cdef Timed timed = <Timed>self
     cdef Account account = enter(timed, True)
-    cdef int64_t outer, started
+    cdef int64_t started
     cdef PyObject *result
     if account is None:
         return PyObject_Vectorcall(<PyObject *>timed.target, args, count, names)
-    outer = account.thread.nested
     account.thread.nested = 0
     started = jt_now()
     result = PyObject_Vectorcall(<PyObject *>timed.target, args, count, names)
-    leave(account, started, outer)
+    leave(account, started)
     if timed.wrapper and result != NULL:
         # The latter where two recorders measure one manager.
         if PyGen_CheckExact(result) or type(<object>result) is TimedGenerator:
@@ -238,14 +236,13 @@ cdef TimedGenerator new_generator(Timed timed, generator):
 cdef PyObject *call_half(Timed timed, PyObject *name, PyObject *const *args, size_t count) noexcept:
     cdef PyObject *words[4]
     cdef Account account = enter(timed, False)
-    cdef int64_t outer = 0, started = 0
+    cdef int64_t started = 0
     cdef PyObject *result
     cdef size_t i
     words[0] = <PyObject *>timed.target
     for i in range(count):
         words[i + 1] = args[i]
     if account is not None:
-        outer = account.thread.nested
         account.thread.nested = 0
         started = jt_now()
     if name == NULL:
@@ -253,7 +250,7 @@ cdef PyObject *call_half(Timed timed, PyObject *name, PyObject *const *args, siz
     else:
         result = PyObject_VectorcallMethod(name, words, count + 1, NULL)
     if account is not None:
-        leave(account, started, outer)
+        leave(account, started)
     return result
 
 
