@@ -2,8 +2,9 @@
 
 cimport cython
 from cpython.object cimport PyObject, PyTypeObject
+from libc.stdint cimport uint64_t
 
-from .multicall cimport contains, run
+from .multicall cimport contains, forget, run
 from .plans cimport Plan, jt_plan, new_plan
 
 import types
@@ -19,6 +20,8 @@ cdef extern from "callers.h":
         PyObject *home
         PyObject *hookexec
         PyObject *attributes
+        PyObject *executor
+        uint64_t version
         jt_plan *plans[JT_PLANS]
         int used
     ctypedef struct jt_state_object:
@@ -84,10 +87,10 @@ cdef class State:
     cdef int next
 
 
-cdef State new_state(home, removed):
+cdef State new_state(home, hookexec, dict attributes, removed):
     cdef State state = State.__new__(State)
-    state.home, state.hookexec, state.removed = home, home._hookexec, removed
-    state.attributes = state.hookexec.__self__.__dict__
+    state.home, state.hookexec, state.removed = home, hookexec, removed
+    state.attributes = attributes
     state.plans = [None] * JT_PLANS
     state.c.home = <PyObject *>state.home
     state.c.hookexec = <PyObject *>state.hookexec
@@ -145,6 +148,7 @@ cdef int keep(State state, Plan plan) except -1:
         state.plans[index] = plan
     return 0
 
+
 for field in range(len(FIELDS)):
     forwarded[field].name = jt_member_of(<PyObject *>MEMBERS[field]).name
     forwarded[field].get = jt_get_of_home
@@ -166,6 +170,7 @@ SubsetHookCaller = jt_new_type(
     NULL,
 )
 
+
 def take_over(home):
     """A compiled caller of the hook that ``home``, a caller of pluggy's, calls.
 
@@ -181,7 +186,7 @@ def take_over(home):
         or not isinstance(hookexec.__self__, MANAGER)
     ):
         return home
-    cdef State state = new_state(home, None)
+    cdef State state = new_state(home, hookexec, hookexec.__self__.__dict__, None)
     caller = HookCaller.__new__(HookCaller)
     jt_adopt(<PyObject *>caller, <PyObject *>state, JT_CALLER)
     return caller
@@ -197,10 +202,24 @@ def take_over_subset(subset):
 def subset_of(original, removed):
     """A compiled caller of what the compiled caller ``original`` calls, but for some plugins."""
     cdef State state = <State?><object>jt_state_of(<PyObject *>original, JT_CALLER)
-    state = new_state(state.home, removed)
+    state = new_state(state.home, state.hookexec, state.attributes, removed)
     caller = SubsetHookCaller(original, removed)
     jt_adopt(<PyObject *>caller, <PyObject *>state, JT_SUBSET_CALLER)
     return caller
+
+
+def remove_plugin(self, plugin):
+    """pluggy's own, after which no plan keeps the plugin alive."""
+    STOCK_CALLER._remove_plugin(self, plugin)
+    cdef PyObject *found = jt_state_of(<PyObject *>self, JT_CALLER)
+    cdef State state
+    if <object>found is None:
+        return
+    state = <State?><object>found
+    with cython.critical_section(state):
+        state.c.used = state.next = 0
+        state.plans = [None] * JT_PLANS
+    forget(state.attributes.get(EXECUTOR_NAME), self.name)
 
 
 def reduce_caller(self):
@@ -214,6 +233,7 @@ def reduce_subset_caller(self):
     return subset_of, (self._orig, self._remove_plugins)
 
 
+HookCaller._remove_plugin = remove_plugin
 HookCaller.__reduce__ = reduce_caller
 SubsetHookCaller.__reduce__ = reduce_subset_caller
 

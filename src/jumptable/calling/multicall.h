@@ -5,9 +5,7 @@
  *     implementations may register, unregister and call hooks, this one too.
  *   - An implementation's function is read from its HookImpl at the moment of its call, as pluggy
  *     reads it; the plan's own reference serves only while it is the same one.
- *   - A generator is in `generators` from its first yield until it was resumed or closed.
- *   - Between two steps either an exception object is held in `raised` or there is none: the
- *     interpreter's own error indicator is never set while foreign code runs. */
+ *   - A generator is in `generators` from its first yield until it was resumed or closed. */
 #ifndef JUMPTABLE_MULTICALL_H
 #define JUMPTABLE_MULTICALL_H
 
@@ -15,97 +13,11 @@
 #include <structmember.h>
 
 #include "plan.h"
+#include "raising.h"
+#include "wrappers.h"
 
 /* More pointers than this, and a call's scratch room comes from the heap. */
 #define JT_FEW 40
-
-typedef struct {
-    Py_ssize_t function; /* its offset in a HookImpl */
-    PyTypeObject *Result;
-    PyObject *raise_wrapfail, *warn_of_teardown, *group_of;
-    PyObject *function_name, *throw_name, *close_name, *exception_name, *result_name;
-    PyObject *traceback_name; /* NULL where a Result keeps none: 1.5 */
-    int shared_outcome, step_over_stop_iteration;
-    PyObject *stock; /* pluggy's own _multicall */
-    /* A Plan or None; hook, implementations, arguments, firstresult, Executor, and where the values
-     * of the call go, as a tuple. */
-    PyObject *(*plan_call)(PyObject *, PyObject *, PyObject *, int, PyObject *, PyObject **);
-} jt_pluggy_t;
-
-static jt_pluggy_t jt_pluggy;
-
-#define JT_FIELD(object, offset) (*(PyObject **)((char *)(object) + (offset)))
-
-/* What a field of an object holds, to be compared only: without a GIL it may be gone by now. */
-static inline PyObject *jt_peek(PyObject *object, Py_ssize_t offset) {
-#ifdef Py_GIL_DISABLED
-    return __atomic_load_n(&JT_FIELD(object, offset), __ATOMIC_ACQUIRE);
-#else
-    return JT_FIELD(object, offset);
-#endif
-}
-
-/* The exception that was raised, with its traceback; clears the indicator. */
-static PyObject *jt_take_error(void) {
-#if PY_VERSION_HEX >= 0x030C0000
-    return PyErr_GetRaisedException();
-#else
-    PyObject *type, *value, *traceback;
-    PyErr_Fetch(&type, &value, &traceback);
-    PyErr_NormalizeException(&type, &value, &traceback);
-    if (traceback != NULL)
-        PyException_SetTraceback(value, traceback);
-    Py_XDECREF(type);
-    Py_XDECREF(traceback);
-    return value;
-#endif
-}
-
-/* Raises an exception that jt_take_error gave; takes the reference. */
-static void jt_raise(PyObject *exception) {
-#if PY_VERSION_HEX >= 0x030C0000
-    PyErr_SetRaisedException(exception);
-#else
-    Py_INCREF(Py_TYPE(exception));
-    PyErr_Restore((PyObject *)Py_TYPE(exception), exception, PyException_GetTraceback(exception));
-#endif
-}
-
-/* Makes `exception` the one that is being handled, as in an except block: what is raised until
- * jt_handled gets it as its context. Returns the one before, which jt_handled takes. */
-static PyObject *jt_handle(PyObject *exception) {
-#if PY_VERSION_HEX >= 0x030B0000
-    PyObject *before = PyErr_GetHandledException();
-    PyErr_SetHandledException(exception);
-    return before;
-#else
-    PyObject *type, *before, *traceback;
-    PyErr_GetExcInfo(&type, &before, &traceback);
-    Py_XDECREF(type);
-    Py_XDECREF(traceback);
-    Py_XINCREF(exception);
-    type = exception == NULL ? NULL : (PyObject *)Py_TYPE(exception);
-    Py_XINCREF(type);
-    PyErr_SetExcInfo(type, exception,
-                     exception == NULL ? NULL : PyException_GetTraceback(exception));
-    return before;
-#endif
-}
-
-static void jt_handled(PyObject *before) {
-    PyObject *ours = jt_handle(before);
-    Py_XDECREF(ours);
-    Py_XDECREF(before);
-}
-
-/* pluggy's RuntimeError about a wrapper: "did not yield", "has second yield". */
-static void jt_wrapfail(PyObject *generator, const char *what) {
-    PyObject *done = PyObject_CallFunction(jt_pluggy.raise_wrapfail, "Os", generator, what);
-    if (done != NULL) {
-        Py_DECREF(done);
-        PyErr_SetString(PyExc_SystemError, "pluggy's _raise_wrapfail returned");
-    }
-}
 
 /* Somebody has changed impl.function since the plan was made. */
 static PyObject *jt_call_replaced(const jt_step *step, PyObject **arguments) {
@@ -147,286 +59,6 @@ static inline PyObject *jt_call_step(const jt_plan *plan, const jt_step *step,
         return ((PyFunctionObject *)step->callable)
             ->vectorcall(step->callable, arguments, given, step->keywords);
     return PyObject_Vectorcall(step->callable, arguments, given, step->keywords);
-}
-
-/* Runs a wrapper to its yield. */
-static int jt_start(PyObject *generator) {
-    PyObject *value;
-    switch (PyIter_Send(generator, Py_None, &value)) {
-    case PYGEN_NEXT:
-        Py_DECREF(value);
-        return 0;
-    case PYGEN_RETURN: {
-        PyErr_SetObject(PyExc_StopIteration, value == Py_None ? NULL : value);
-        Py_DECREF(value);
-        PyObject *stop = jt_take_error(), *before = jt_handle(stop);
-        jt_wrapfail(generator, "did not yield");
-        jt_handled(before);
-        Py_DECREF(stop);
-        return -1;
-    }
-    default:
-        return -1;
-    }
-}
-
-static int jt_close(PyObject *generator) {
-    PyObject *done = PyObject_CallMethodNoArgs(generator, jt_pluggy.close_name);
-    Py_XDECREF(done);
-    return done == NULL ? -1 : 0;
-}
-
-/* Closes a generator in the except block of `*error`; what that raises takes its place. */
-static int jt_close_handling(PyObject *generator, PyObject **error) {
-    PyObject *before = jt_handle(*error);
-    int failed = jt_close(generator);
-    jt_handled(before);
-    if (failed)
-        Py_SETREF(*error, jt_take_error());
-    return failed;
-}
-
-/* What a call has come to so far: a result, or an exception. Owns both, and the Result that
- * old-style wrappers of one call share where pluggy does so. */
-typedef struct {
-    PyObject *result, *raised, *outcome;
-} jt_state;
-
-static void jt_set_result(jt_state *state, PyObject *result) {
-    Py_XSETREF(state->result, result);
-    Py_CLEAR(state->raised);
-}
-
-static void jt_set_raised(jt_state *state, PyObject *raised) {
-    Py_XSETREF(state->raised, raised);
-}
-
-static void jt_release(jt_state *state) {
-    Py_CLEAR(state->result);
-    Py_CLEAR(state->raised);
-    Py_CLEAR(state->outcome);
-}
-
-/* A wrapper has yielded twice: pluggy ends the whole call there. */
-static int jt_second_yield(PyObject *generator, PyObject *value, jt_state *state) {
-    Py_DECREF(value);
-    if (jt_close(generator) < 0) {
-        jt_set_raised(state, jt_take_error());
-        return 0;
-    }
-    jt_wrapfail(generator, "has second yield");
-    return -1;
-}
-
-/* Resumes a new-style wrapper. Returns -1, with an error set, when that ends the call. */
-static int jt_resume(PyObject *generator, jt_state *state) {
-    PyObject *value;
-    if (state->raised == NULL) {
-        switch (PyIter_Send(generator, state->result, &value)) {
-        case PYGEN_RETURN:
-            jt_set_result(state, value);
-            return 0;
-        case PYGEN_NEXT:
-            return jt_second_yield(generator, value, state);
-        default:
-            jt_set_raised(state, jt_take_error());
-            return 0;
-        }
-    }
-    value = PyObject_CallMethodOneArg(generator, jt_pluggy.throw_name, state->raised);
-    if (value != NULL)
-        return jt_second_yield(generator, value, state);
-    PyObject *error = jt_take_error();
-    if (PyErr_GivenExceptionMatches(error, PyExc_StopIteration)) {
-        value = PyObject_GetAttrString(error, "value");
-        Py_DECREF(error);
-        if (value == NULL)
-            return -1;
-        jt_set_result(state, value);
-        return 0;
-    }
-    if (jt_pluggy.step_over_stop_iteration &&
-        PyErr_GivenExceptionMatches(error, PyExc_RuntimeError) &&
-        PyErr_GivenExceptionMatches(state->raised, PyExc_StopIteration)) {
-        PyObject *cause = PyException_GetCause(error);
-        Py_XDECREF(cause);
-        if (cause == state->raised) {
-            if (jt_close_handling(generator, &error) == 0) {
-                Py_DECREF(error);
-                return 0;
-            }
-        }
-    }
-    jt_set_raised(state, error);
-    return 0;
-}
-
-/* pluggy's Result, made without its __init__. */
-static int jt_fill_outcome(jt_state *state) {
-    if (state->outcome == NULL || !jt_pluggy.shared_outcome) {
-        PyObject *outcome = jt_pluggy.Result->tp_alloc(jt_pluggy.Result, 0);
-        if (outcome == NULL)
-            return -1;
-        Py_XSETREF(state->outcome, outcome);
-    }
-    /* Only a shared one still has a result beside an exception. */
-    int with_result = state->result != NULL && (state->raised == NULL || jt_pluggy.shared_outcome);
-    PyObject *traceback = state->raised ? PyException_GetTraceback(state->raised) : NULL;
-    int failed =
-        PyObject_SetAttr(state->outcome, jt_pluggy.result_name,
-                         with_result ? state->result : Py_None) < 0 ||
-        PyObject_SetAttr(state->outcome, jt_pluggy.exception_name,
-                         state->raised ? state->raised : Py_None) < 0 ||
-        (jt_pluggy.traceback_name != NULL &&
-         PyObject_SetAttr(state->outcome, jt_pluggy.traceback_name,
-                          traceback ? traceback : Py_None) < 0);
-    Py_XDECREF(traceback);
-    return failed ? -1 : 0;
-}
-
-/* What a wrapper has made of the Result that it was sent. */
-static int jt_read_outcome(jt_state *state) {
-    PyObject *result = NULL, *traceback = NULL;
-    PyObject *exception = PyObject_GetAttr(state->outcome, jt_pluggy.exception_name);
-    if (exception == NULL || !(result = PyObject_GetAttr(state->outcome, jt_pluggy.result_name)))
-        goto failed;
-    if (exception == Py_None) {
-        Py_DECREF(exception);
-        jt_set_result(state, result);
-        return 0;
-    }
-    if (!PyExceptionInstance_Check(exception)) {
-        PyErr_SetString(PyExc_TypeError, "exceptions must derive from BaseException");
-        goto failed;
-    }
-    if (jt_pluggy.traceback_name != NULL) {
-        traceback = PyObject_GetAttr(state->outcome, jt_pluggy.traceback_name);
-        if (traceback == NULL || PyException_SetTraceback(exception, traceback) < 0)
-            goto failed;
-        Py_DECREF(traceback);
-    }
-    Py_XSETREF(state->result, result);
-    jt_set_raised(state, exception);
-    return 0;
-failed:
-    Py_XDECREF(traceback);
-    Py_XDECREF(result);
-    Py_XDECREF(exception);
-    return -1;
-}
-
-/* What a raise statement does to the exception: what is being handled becomes its context. */
-static void jt_raise_again(jt_state *state) {
-    PyErr_SetObject((PyObject *)Py_TYPE(state->raised), state->raised);
-    jt_set_raised(state, jt_take_error());
-}
-
-/* The StopIteration that an old-style wrapper has put in place of another outcome: where pluggy
- * drives old-style wrappers from a generator, that cannot let one pass. */
-static void jt_stop_inside_generator(jt_state *state) {
-    PyErr_SetString(PyExc_RuntimeError, "generator raised StopIteration");
-    PyObject *error = jt_take_error();
-    Py_INCREF(state->raised);
-    PyException_SetCause(error, state->raised);
-    Py_INCREF(state->raised);
-    PyException_SetContext(error, state->raised);
-    jt_set_raised(state, error);
-}
-
-/* Resumes an old-style wrapper, which is sent a Result. -1 as for jt_resume. */
-static int jt_resume_old(const jt_plan *plan, const jt_step *step, PyObject *generator,
-                         jt_state *state, int level) {
-    PyObject *value, *before = state->raised;
-    if (jt_fill_outcome(state) < 0)
-        return -1;
-    switch (PyIter_Send(generator, state->outcome, &value)) {
-    case PYGEN_RETURN:
-        Py_DECREF(value);
-        Py_XINCREF(before);
-        int failed = jt_read_outcome(state);
-        if (failed == 0 && state->raised != NULL && !jt_pluggy.shared_outcome) {
-            jt_raise_again(state);
-            if (state->raised != before &&
-                PyErr_GivenExceptionMatches(state->raised, PyExc_StopIteration))
-                jt_stop_inside_generator(state);
-        }
-        Py_XDECREF(before);
-        return failed;
-    case PYGEN_NEXT:
-        Py_DECREF(value);
-        jt_wrapfail(generator, "has second yield");
-        if (jt_pluggy.shared_outcome)
-            return -1;
-        PyObject *error = jt_take_error();
-        jt_close_handling(generator, &error);
-        jt_set_raised(state, error);
-        return 0;
-    default:
-        break;
-    }
-    PyObject *error = jt_take_error(), *outer = jt_handle(error);
-    PyObject *warned = PyObject_CallFunction(jt_pluggy.warn_of_teardown, "OOOi", plan->hook,
-                                             step->impl, error, level);
-    jt_handled(outer);
-    if (warned == NULL) /* by a filter that makes errors of warnings */
-        Py_SETREF(error, jt_take_error());
-    Py_XDECREF(warned);
-    if (jt_pluggy.shared_outcome) {
-        jt_raise(error);
-        return -1;
-    }
-    jt_set_raised(state, error);
-    return 0;
-}
-
-/* A wrapper whose call has ended without it. pluggy drives an old-style one from a generator, which
- * learns of that by a GeneratorExit, and hands it on as any other exception. Takes the generator.
- */
-static void jt_give_up(const jt_plan *plan, const jt_step *step, PyObject *generator, int level) {
-    if (step->kind == JT_OLD_WRAPPER && !jt_pluggy.shared_outcome) {
-        jt_state state = {NULL, PyObject_CallNoArgs(PyExc_GeneratorExit), NULL};
-        if (state.raised != NULL && jt_resume_old(plan, step, generator, &state, level) == 0 &&
-            state.raised != NULL &&
-            !PyErr_GivenExceptionMatches(state.raised, PyExc_GeneratorExit)) {
-            jt_raise(state.raised);
-            state.raised = NULL;
-        }
-        if (PyErr_Occurred())
-            PyErr_WriteUnraisable(generator);
-        jt_release(&state);
-    }
-    Py_DECREF(generator);
-}
-
-/* The second halves of the wrappers that were started, innermost first. Takes the generators. */
-static int jt_tear_down(const jt_plan *plan, Py_ssize_t done, PyObject **generators,
-                        Py_ssize_t waiting, jt_state *state, int level) {
-    int failed = 0;
-    while (done-- > 0) {
-        const jt_step *step = &plan->steps[done];
-        if (step->kind == JT_PLAIN)
-            continue;
-        PyObject *generator = generators[--waiting];
-        if (!failed) {
-            failed = step->kind == JT_WRAPPER
-                         ? jt_resume(generator, state)
-                         : jt_resume_old(plan, step, generator, state, level);
-            if (!failed && jt_pluggy.shared_outcome && step->kind == JT_WRAPPER) {
-                if (state->raised != NULL)
-                    Py_CLEAR(state->result);
-                /* Whoever kept the shared Result sees what outer wrappers make of it. */
-                if (state->outcome != NULL)
-                    failed = jt_fill_outcome(state);
-            }
-            Py_DECREF(generator);
-        }
-        else {
-            PyObject *error = jt_take_error();
-            jt_give_up(plan, step, generator, level);
-            jt_raise(error);
-        }
-    }
-    return failed;
 }
 
 static PyObject *jt_list_of(PyObject *const *results, Py_ssize_t count) {
@@ -474,36 +106,53 @@ static void jt_raise_contained(const jt_plan *plan, PyObject *failures, jt_state
     }
 }
 
-/* Runs a plan on the values of a call. `level` is the frame to blame in warnings: 1 for the one
- * that this is called from. */
-static PyObject *jt_run(const jt_plan *plan, PyObject *const *values, int level) {
-    PyObject *few[JT_FEW], **room = few, *failures = NULL;
-    if (plan->room > JT_FEW && !(room = PyMem_Malloc((size_t)plan->room * sizeof *room)))
-        return PyErr_NoMemory();
-    /* Python functions look after the depth of recursion themselves. */
-    if (plan->foreign && Py_EnterRecursiveCall(" while calling a hook")) {
-        if (room != few)
-            PyMem_Free(room);
-        return NULL;
+/* Implementations that are all Python functions, and no wrappers: nothing else is to be done. */
+static PyObject *jt_run_plain(const jt_plan *plan, PyObject *const *values, PyObject **room) {
+    PyObject **results = room + plan->widest;
+    Py_ssize_t found = 0;
+    const jt_step *step = plan->steps, *end = step + plan->count;
+    for (; step < end; step++) {
+        PyObject *result = jt_call_step(plan, step, values, room);
+        if (result == Py_None)
+            Py_DECREF(result);
+        else if (result != NULL) {
+            if (plan->firstresult)
+                return result;
+            results[found++] = result;
+        }
+        else {
+            PyObject *error = jt_take_error();
+            while (found > 0)
+                Py_DECREF(results[--found]);
+            jt_raise_anew(error);
+            return NULL;
+        }
     }
+    if (plan->firstresult)
+        Py_RETURN_NONE;
+    return jt_list_of(results, found);
+}
+
+/* Implementations of any kind. */
+static PyObject *jt_run_all(const jt_plan *plan, PyObject *const *values, PyObject **room,
+                            int level) {
     PyObject **results = room + plan->widest, **generators = results + plan->plain;
+    PyObject *failures = NULL;
     Py_ssize_t found = 0, waiting = 0, done = 0;
-    int failed = 0;
+    jt_state state = {NULL, NULL, NULL};
     for (; done < plan->count; done++) {
         const jt_step *step = &plan->steps[done];
         PyObject *result = jt_call_step(plan, step, values, room);
         if (result == NULL) {
-            if (step->kind != JT_PLAIN || !plan->contain || !jt_contain(&failures, step)) {
-                failed = 1;
-                break;
-            }
+            if (step->kind == JT_PLAIN && plan->contain && jt_contain(&failures, step))
+                continue;
+            state.raised = jt_take_error();
+            break;
         }
-        else if (step->kind != JT_PLAIN) {
+        if (step->kind != JT_PLAIN) {
             if (jt_start(result) < 0) {
-                PyObject *error = jt_take_error();
+                state.raised = jt_take_error();
                 Py_DECREF(result);
-                jt_raise(error);
-                failed = 1;
                 break;
             }
             generators[waiting++] = result;
@@ -516,9 +165,6 @@ static PyObject *jt_run(const jt_plan *plan, PyObject *const *values, int level)
                 break;
         }
     }
-    jt_state state = {NULL, NULL, NULL};
-    if (failed)
-        state.raised = jt_take_error();
     if (plan->firstresult) {
         state.result = found ? results[0] : Py_None;
         if (!found)
@@ -528,30 +174,30 @@ static PyObject *jt_run(const jt_plan *plan, PyObject *const *values, int level)
         jt_set_raised(&state, jt_take_error());
     if (failures != NULL)
         jt_raise_contained(plan, failures, &state);
-    if (waiting != 0)
-        failed = jt_tear_down(plan, done, generators, waiting, &state, level);
-    else
-        failed = 0;
-    PyObject *result = NULL;
-    if (failed) /* the error is set */
-        ;
-    else if (state.raised != NULL)
-        PyErr_SetObject((PyObject *)Py_TYPE(state.raised), state.raised);
-    else {
-        result = state.result;
-        state.result = NULL;
+    if (waiting != 0 && jt_tear_down(plan, done, generators, waiting, &state, level) < 0)
+        jt_set_raised(&state, jt_take_error());
+    Py_CLEAR(state.outcome);
+    if (state.raised == NULL)
+        return state.result;
+    Py_CLEAR(state.result);
+    jt_raise_anew(state.raised);
+    return NULL;
+}
+
+/* Runs a plan on the values of a call. `level` is the frame to blame in warnings: 1 for the one
+ * that this is called from. */
+static PyObject *jt_run(const jt_plan *plan, PyObject *const *values, int level) {
+    PyObject *few[JT_FEW], **room = few, *result = NULL;
+    if (plan->room > JT_FEW && !(room = PyMem_Malloc((size_t)plan->room * sizeof *room)))
+        return PyErr_NoMemory();
+    if (plan->simple) /* Python functions look after the depth of recursion themselves */
+        result = jt_run_plain(plan, values, room);
+    else if (!Py_EnterRecursiveCall(" while calling a hook")) {
+        result = jt_run_all(plan, values, room, level);
+        Py_LeaveRecursiveCall();
     }
     if (room != few)
         PyMem_Free(room);
-    if (plan->foreign)
-        Py_LeaveRecursiveCall();
-    if (result == NULL) {
-        PyObject *error = jt_take_error();
-        jt_release(&state);
-        jt_raise(error);
-    }
-    else
-        jt_release(&state);
     return result;
 }
 

@@ -94,6 +94,15 @@ cdef int contains(object executor, object hook) except -2:
     return own != NULL and (<Executor>own).contains(hook)
 
 
+cdef int forget(object executor, object hook) except -1:
+    cdef PyObject *own = NULL
+    if jt_is_multicall(executor):
+        own = PyCFunction_GET_SELF(executor)
+    if own != NULL:
+        (<Executor>own).plans.pop(hook, None)
+    return 0
+
+
 cdef object plan_call(
     PyObject *hook, PyObject *impls, PyObject *kwargs, int firstresult, PyObject *own,
     PyObject **values,
