@@ -144,38 +144,42 @@ def test_an_excepthook_that_raises_does_not_hide_the_error(tmp_path: Path) -> No
     assert "OSError: hook" in done.stderr and "ZeroDivisionError" in done.stderr
 
 
+ENDS = [
+    "import sys; sys.exit()",
+    "import sys; sys.exit(0)",
+    "import sys; sys.exit(7)",
+    "import sys; sys.exit(-1)",
+    "import sys; sys.exit('said so')",
+    "import sys; sys.exit(('a', 1))",
+    "raise SystemExit",
+    "raise SystemExit(True)",
+    "import os; os._exit(5)",
+    "def f(): 1 / 0\nf()",
+    "def f(): 1 / 0\ntry: f()\nexcept ArithmeticError as e: raise KeyError('k') from e",
+    "def f(): 1 / 0\ntry: f()\nexcept ArithmeticError: raise KeyError('k')",
+    "raise KeyboardInterrupt",
+    "import os, signal; os.kill(os.getpid(), signal.SIGINT)\nwhile True: pass",
+    "import os, signal; os.kill(os.getpid(), signal.SIGTERM)\nwhile True: pass",
+    "import sys; sys.excepthook = lambda *a: print(a[0], a[2].tb_frame.f_code.co_name)\n1/0",
+    "import sys; del sys.excepthook\ntry: 1/0\nfinally: sys.excepthook = sys.__excepthook__",
+    "import atexit, sys; atexit.register(lambda: print(sys.modules['__main__'].x)); x = 1",
+    "import threading, time\ndef f():\n time.sleep(.1); print(__name__, x)\n"
+    "x = 3\nthreading.Thread(target=f).start()\n1/0",
+    "import threading; threading.Thread(target=lambda: 1/0, name='t').start()",
+    "import sys, warnings; sys.stderr = sys.stdout; "
+    "warnings.showwarning = lambda *a: print(a[1:4]); warnings.warn('', DeprecationWarning)",
+    "x: int = 1; print(__annotations__)" if sys.version_info < (3, 14) else "x: int = 1",
+    "import sys; sys.stdout.write('no newline')",
+]
+
+
 @pytest.mark.parametrize(
-    "text",
-    [
-        "import sys; sys.exit()",
-        "import sys; sys.exit(0)",
-        "import sys; sys.exit(7)",
-        "import sys; sys.exit(-1)",
-        "import sys; sys.exit('said so')",
-        "import sys; sys.exit(('a', 1))",
-        "raise SystemExit",
-        "raise SystemExit(True)",
-        "import os; os._exit(5)",
-        "def f(): 1 / 0\nf()",
-        "def f(): 1 / 0\ntry: f()\nexcept ArithmeticError as e: raise KeyError('k') from e",
-        "def f(): 1 / 0\ntry: f()\nexcept ArithmeticError: raise KeyError('k')",
-        "raise KeyboardInterrupt",
-        "import os, signal; os.kill(os.getpid(), signal.SIGINT)\nwhile True: pass",
-        "import os, signal; os.kill(os.getpid(), signal.SIGTERM)\nwhile True: pass",
-        "import sys; sys.excepthook = lambda *a: print(a[0], a[2].tb_frame.f_code.co_name)\n1/0",
-        "import sys; del sys.excepthook\ntry: 1/0\nfinally: sys.excepthook = sys.__excepthook__",
-        "import atexit, sys; atexit.register(lambda: print(sys.modules['__main__'].x)); x = 1",
-        "import threading, time\ndef f():\n time.sleep(.1); print(__name__, x)\n"
-        "x = 3\nthreading.Thread(target=f).start()\n1/0",
-        "import threading; threading.Thread(target=lambda: 1/0, name='t').start()",
-        "import sys, warnings; sys.stderr = sys.stdout; "
-        "warnings.showwarning = lambda *a: print(a[1:4]); warnings.warn('', DeprecationWarning)",
-        "x: int = 1; print(__annotations__)" if sys.version_info < (3, 14) else "x: int = 1",
-        "import sys; sys.stdout.write('no newline')",
-    ],
+    ("form", "text"),
+    # Each as a script and in one other form.
+    [("script", text) for text in ENDS]
+    + [(("module", "folder", "code")[place % 3], text) for place, text in enumerate(ENDS)],
 )
-@pytest.mark.parametrize("form", ["script", "module", "folder", "code"])
-def test_it_ends_as_under_python(tmp_path: Path, text: str, form: str) -> None:
+def test_it_ends_as_under_python(tmp_path: Path, form: str, text: str) -> None:
     (tmp_path / "program.py").write_text(text)
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder/__main__.py").write_text(text)
