@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import gc
-import os
-import sys
 import threading
 import time
-import traceback
-import types
-import warnings
 import weakref
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator
 from typing import Any
 
 import pluggy
@@ -20,48 +15,12 @@ import pytest
 from jumptable.calling.hookstats import HookStats, HookTime, add_up
 from jumptable.pluggy import accelerate
 
-hookspec = pluggy.HookspecMarker("p")
-hookimpl = pluggy.HookimplMarker("p")
-
-
-class Spec:
-    @hookspec
-    def hook(self, x: Any) -> Any: ...
-
-    @hookspec
-    def other(self, x: Any) -> Any: ...
-
-    @hookspec(firstresult=True)
-    def first(self, x: Any) -> Any: ...
-
-    @hookspec(historic=True)
-    def old(self, x: Any) -> Any: ...
-
-
-class Plugin:
-    """Gets its implementations as attributes."""
+from .measured import Plugin, named, new_manager, none, plain, raising, register
 
 
 @pytest.fixture(params=["stock", "compiled"])
 def manager(request: pytest.FixtureRequest) -> Any:
-    manager = pluggy.PluginManager("p")
-    manager.add_hookspecs(Spec)
-    if request.param == "compiled":
-        accelerate(manager)
-    return manager
-
-
-def register(manager: Any, name: str | None, function: Callable[..., Any], **options: Any) -> Any:
-    """Register a plugin whose one implementation is ``function``, for the hook of its name."""
-    plugin = Plugin()
-    setattr(plugin, function.__name__, hookimpl(**options)(function))
-    manager.register(plugin, name)
-    return plugin
-
-
-def named(function: Any, name: str) -> Any:
-    """The same function by the name of a hook."""
-    return types.FunctionType(function.__code__, globals(), name)
+    return new_manager(request.param)
 
 
 def by_name(stats: HookStats) -> dict[tuple[str, str], HookTime]:
@@ -304,7 +263,7 @@ def test_plugins_without_a_name_are_called_by_their_class(manager: Any) -> None:
         manager.hook.hook(x=1)
     (row,) = stats.times()
     assert row.calls == 2
-    assert row.plugin == f"<{__name__}.Plugin>"
+    assert row.plugin == f"<{Plugin.__module__}.Plugin>"
 
 
 def test_off_nothing_is_left(manager: Any) -> None:
@@ -371,167 +330,6 @@ def test_rows_of_several_processes_add_up() -> None:
     rows = [("h", "a", 1, 10, 20), ("h", "b", 1, 25, 25), ("h", "a", 2, 30, 40)]
     assert add_up(rows) == [HookTime("h", "a", 3, 40, 60), HookTime("h", "b", 1, 25, 25)]
     assert add_up([]) == []
-
-
-# What hooks do, once without and once with the measuring: everything else must be equal.
-
-
-def plain(x: Any) -> Any:
-    return x
-
-
-def none(x: Any) -> Any:
-    return None
-
-
-def raising(x: Any) -> Any:
-    raise ValueError(x)
-
-
-def leaving(x: Any) -> Any:
-    raise SystemExit(3)
-
-
-def stopping(x: Any) -> Any:
-    raise StopIteration(4)
-
-
-def warning(x: Any) -> Any:
-    for level in range(1, 6):
-        warnings.warn(f"level {level}", stacklevel=level)
-
-
-def looking(x: Any) -> Any:
-    frame: Any = sys._getframe()
-    names = []
-    while frame.f_code.co_name != "observe":
-        names.append((frame.f_code.co_name, frame.f_code.co_filename))
-        frame = frame.f_back
-    return names
-
-
-def passing(x: Any) -> Any:
-    return (yield)
-
-
-def adding(x: Any) -> Any:
-    return [*(yield), "added"]
-
-
-def swallowing(x: Any) -> Any:
-    try:
-        return (yield)
-    except BaseException as error:
-        return [repr(error)]
-
-
-def raising_before(x: Any) -> Any:
-    raise KeyError("before")
-    yield
-
-
-def raising_after(x: Any) -> Any:
-    yield
-    raise KeyError("after")
-
-
-def not_yielding(x: Any) -> Any:
-    return
-    yield
-
-
-def yielding_twice(x: Any) -> Any:
-    yield
-    yield
-
-
-def clinging(x: Any) -> Any:
-    yield
-    try:
-        yield
-    except GeneratorExit:
-        raise OSError("will not close") from None
-
-
-def forcing(x: Any) -> Any:
-    outcome = yield
-    outcome.force_result(["forced"])
-
-
-def reading(x: Any) -> Any:
-    outcome = yield
-    outcome.get_result()
-
-
-PLUGGY = os.path.dirname(pluggy.__file__)
-PLAIN = [plain, none, raising, leaving, stopping, warning, looking]
-WRAPPERS = [passing, adding, swallowing, raising_before, raising_after, not_yielding,
-            yielding_twice, clinging]  # fmt: skip
-OLD = [passing, forcing, reading, raising_before, raising_after, not_yielding, yielding_twice]
-if not pluggy.__version__.startswith("1.5."):  # which does not close it, so Python complains
-    OLD.append(clinging)
-
-
-def observe(manager: Any, name: str) -> tuple[Any, ...]:
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        try:
-            result = getattr(manager.hook, name)(x=1)
-        except BaseException as error:
-            frames = [tuple(frame)[:3] for frame in traceback.extract_tb(error.__traceback__)]
-            contexts = repr(error.__cause__), repr(error.__context__)
-            result = [type(error), str(error), *frames, *contexts]
-    return result, [(str(w.message), w.filename, w.lineno) for w in caught]
-
-
-def is_pluggys(frame: Any) -> bool:
-    return isinstance(frame, tuple) and any(str(word).startswith(PLUGGY) for word in frame)
-
-
-def without_frames(seen: Any) -> Any:
-    """Less what pluggy's frames add: a compiled hook has none before it is measured."""
-
-    def filtered(part: Any) -> Any:
-        if not isinstance(part, list):
-            return part
-        return [filtered(inner) for inner in part if not is_pluggys(inner)]
-
-    result, caught = seen
-    if isinstance(result, list) and result and isinstance(result[0], type):
-        result = result[:-1]  # the context
-    return filtered(result), [message for message, *_ in caught]
-
-
-def plugins() -> Iterator[list[tuple[Any, dict[str, bool]]]]:
-    for function in PLAIN:
-        yield [(function, {}), (plain, {})]
-    for wrapper in WRAPPERS:
-        for function in PLAIN:
-            yield [(function, {}), (wrapper, {"wrapper": True})]
-    for wrapper in OLD:
-        for function in PLAIN:
-            yield [(function, {}), (wrapper, {"hookwrapper": True})]
-            yield [(function, {}), (passing, {"wrapper": True}), (wrapper, {"hookwrapper": True}),
-                   (adding, {"wrapper": True})]  # fmt: skip
-
-
-@pytest.mark.parametrize("name", ["hook", "first"])
-def test_everything_else_stays_the_same(manager: Any, name: str) -> None:
-    stock = type(manager.hook.hook) is pluggy.HookCaller
-    for number, group in enumerate(plugins()):
-        registered = [
-            register(manager, f"{number}.{place}", named(function, name), **options)
-            for place, (function, options) in enumerate(group)
-        ]
-        expected = observe(manager, name)
-        with HookStats(manager) as stats:
-            measured = observe(manager, name)
-        assert {row.calls for row in stats.times()} == {1}
-        if not stock:
-            measured, expected = without_frames(measured), without_frames(expected)
-        assert measured == expected, [function.__name__ for function, _ in group]
-        for plugin in registered:
-            manager.unregister(plugin)
 
 
 def test_missing_and_positional_arguments(manager: Any) -> None:
