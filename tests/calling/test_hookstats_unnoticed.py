@@ -131,8 +131,6 @@ def without_frames(seen: Any) -> Any:
         return [filtered(inner) for inner in part if not is_pluggys(inner)]
 
     result, caught = seen
-    if isinstance(result, list) and result and isinstance(result[0], type):
-        result = result[:-1]  # the context
     return filtered(result), [message for message, *_ in caught]
 
 
