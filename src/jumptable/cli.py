@@ -23,12 +23,20 @@ examples:
   python -m jumptable bench                     the cost ladder on this machine
   python -m jumptable bench --quick             the same in under three seconds
   python -m jumptable bench --json ladder.json  for a script to read; '-' is standard output
+  python -m jumptable run -m pytest -q          a program on compiled pluggy hook calls
   cc -I"$(python -m jumptable include)" ...     compile what includes jumptable's headers
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status."""
+    if arguments is None:
+        arguments = sys.argv[1:]
+    if list(arguments[:1]) == ["run"]:
+        # Its words are the program's, and so are its exceptions: nothing here may touch them.
+        from . import run
+
+        return run.main(arguments[1:])
     parser = _parser()
     options = parser.parse_args(arguments)
     if options.command is None:
@@ -53,7 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="jumptable",
-        description="Measure what calls across a plugin boundary cost, and find the C headers.",
+        description="Measure what calls across a plugin boundary cost, run programs on compiled "
+        "hook calls, and find the C headers.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -69,6 +78,10 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument("--quick", action="store_true", help="fewer rounds: under three seconds")
     bench.add_argument(
         "--json", metavar="FILE", help="write the results as JSON; '-' is standard output"
+    )
+    commands.add_parser(
+        "run",
+        help="a program, with pluggy's hook calls compiled: run [-m module | -c code | script] ...",
     )
     commands.add_parser(
         "include",
