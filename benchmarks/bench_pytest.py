@@ -16,11 +16,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import pytest
 
 from hookcalls import ACCELERATED, ANSWER, BY_HAND, SILENT, STOCK, Hook, Impl
-from jumptable.measuring.timing import Spread, measure, statement
+from jumptable.measuring.timing import Contestant, Spread, measure, statement
 from results import Results, met
 
 FILES = 50
@@ -145,9 +146,7 @@ def show_runs(results: Results, runs: Mapping[str, Sequence[Run]], tests: int) -
 # ---- what hook calls have of it -------------------------------------------------------------
 
 
-def show_share(
-    results: Results, shapes: Sequence[Sequence[object]], wall: float, rounds: int
-) -> None:
+def show_share(results: Results, shapes: Sequence[Sequence[Any]], wall: float, rounds: int) -> None:
     seconds = dict.fromkeys([STOCK, ACCELERATED, BY_HAND], 0.0)
     calls = asked = 0
     for arguments, first, kinds, count in shapes:
@@ -182,7 +181,7 @@ def hook_of(arguments: int, first: bool, kinds: Sequence[tuple[str, int]]) -> Ho
     return Hook(impls, arguments, firstresult=first)
 
 
-def contestants(hook: Hook) -> list:
+def contestants(hook: Hook) -> list[Contestant]:
     """The call, and all that its implementations do: generators are started and finished."""
     lines, last, given = [], [], {}
     for number, (function, impl) in enumerate(zip(hook.functions, hook.impls, strict=True)):

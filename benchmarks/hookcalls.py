@@ -125,7 +125,7 @@ def plugin(name: str, impls: dict[str, Impl], *, methods: bool) -> object:
     return made.Plugin() if methods else made
 
 
-def specification(hooks: Sequence[str], arguments: int, *, firstresult: bool) -> ModuleType:
+def specification(hooks: Sequence[str], arguments: int, *, firstresult: bool) -> object:
     lines = []
     for hook in hooks:
         lines += [f"@specification(firstresult={firstresult})"]

@@ -306,8 +306,9 @@ def test_commands_of_pluggy(programs: Path) -> None:
     assert len(found) == 4
     for command in found:
         done = subprocess.run(
-            command, shell=True, cwd=programs, capture_output=True, text=True, check=False
-        )
+            command, shell=True, cwd=programs, env=build.ENVIRONMENT,
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
         assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
 
 
@@ -319,7 +320,8 @@ def test_addopts_of_pluggy(programs: Path, options: str, status: int) -> None:
     (programs / "pytest.ini").write_text(block("docs/pluggy.md", "ini", "addopts"))
     done = subprocess.run(
         f"{shlex.quote(sys.executable)} -m pytest{options}",
-        shell=True, cwd=programs, capture_output=True, text=True, check=False,
+        shell=True, cwd=programs, env=build.ENVIRONMENT,
+        capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == status, done.stdout + done.stderr
 
