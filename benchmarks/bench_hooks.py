@@ -311,7 +311,7 @@ def bench_empty(results: Results, rounds: int) -> None:
 
 def bench_ways(results: Results, rounds: int) -> None:
     """Calls that are not hook.h(...), or whose plan does not last."""
-    hook = Hook([Impl(2)] * 10, 2)
+    hook, single = Hook([Impl(2)] * 10, 2), Hook([Impl(2)], 2)
     monitored = Hook([Impl(2)] * 10, 2)
     contained = Hook([Impl(2)] * 10, 2)
     accelerate(contained.accelerated, contain=True)
@@ -328,7 +328,8 @@ def bench_ways(results: Results, rounds: int) -> None:
         return 1
 
     ways: dict[str, tuple[Hook, Callable[[pluggy.PluginManager], object], str]] = {
-        "h(a0=a0, a1=a1), h held in a variable": (hook, caller, "h(a0=a0, a1=a1)"),
+        "h held in a variable": (hook, caller, "h(a0=a0, a1=a1)"),
+        "the same, 1 implementation": (single, caller, "h(a0=a0, a1=a1)"),
         "h(**arguments)": (hook, caller, "h(**arguments)"),
         "two call sites with names in another order": (
             hook,
@@ -353,7 +354,7 @@ def bench_ways(results: Results, rounds: int) -> None:
             for who, manager in ((STOCK, which.stock), (ACCELERATED, which.accelerated))
         ]
         table.add(name, measure(found, rounds=min(rounds, MOST_ROUNDS)), NO_SLOWER)
-    table.show(results, "Other ways to call a hook with 10 implementations, 2 arguments")
+    table.show(results, "Other ways to call a hook of 10 implementations, 2 arguments")
 
 
 # ---- registration ---------------------------------------------------------------------------
