@@ -96,6 +96,9 @@ cdef object plan_call(
     # One look at the dictionary, so that names and values belong together.
     cdef dict seen = (<dict>kwargs).copy()
     cdef tuple passed = tuple(seen.values()), names = tuple(seen), called = tuple(<object>impls)
+    for name in names:
+        if type(name) is not str:
+            return None
     Py_INCREF(passed)
     values[0] = <PyObject *>passed
     if own == NULL:

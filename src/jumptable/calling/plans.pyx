@@ -13,6 +13,7 @@ cdef extern from "Python.h":
     PyObject *PyMethod_GET_SELF(object)
     PyObject *PyTuple_GET_ITEM(tuple, Py_ssize_t)
     Py_ssize_t PyTuple_GET_SIZE(tuple)
+    bint PyUnicode_Check(object)
     int PyUnicode_Compare(object, object)
     int CO_GENERATOR
 
@@ -63,6 +64,8 @@ cdef bint is_generator_function(object function):
 cdef Py_ssize_t position(tuple names, object name) noexcept:
     """Where a name is; -1 for nowhere. A scan: there are few, and the same strings mostly."""
     cdef Py_ssize_t index
+    if not PyUnicode_Check(name):
+        return -1
     for index in range(PyTuple_GET_SIZE(names)):
         if PyTuple_GET_ITEM(names, index) == <PyObject *>name:
             return index
@@ -76,7 +79,7 @@ cdef Plan new_plan(
     object hook, tuple names, tuple impls, object removed, object spec, bint firstresult,
     bint contain,
 ):
-    """The plan for a call with the keywords ``names``; None where pluggy's own code must run.
+    """The plan for a call with the keywords ``names``, all str; None where pluggy's code must run.
 
     That is where an argument is missing, so that it must warn or raise, and where a wrapper is no
     generator function or an implementation no HookImpl, so that it must find out what happens.
@@ -96,7 +99,7 @@ cdef Plan new_plan(
         for name in spec.argnames:
             if position(known, name) < 0:
                 return None
-    # No implementation names a parameter twice.
+    # An implementation names each parameter once.
     c.steps = <jt_step *>PyMem_Calloc(len(impls) + 1, sizeof(jt_step))
     c.sources = <Py_ssize_t *>PyMem_Calloc(len(impls) * len(known) + 1, sizeof(Py_ssize_t))
     if c.steps == NULL or c.sources == NULL:
@@ -129,19 +132,28 @@ cdef Py_ssize_t add_step(Plan plan, object impl, tuple known, Py_ssize_t used) e
     cdef jt_plan *c = &plan.c
     cdef jt_step *step = &c.steps[c.count]
     cdef object function = jt_field(impl, FUNCTION)
-    cdef tuple argnames = jt_field(impl, ARGNAMES), keywords = ()
+    cdef object names = jt_field(impl, ARGNAMES)
+    cdef object defaulted = jt_field(impl, KWARGNAMES) if KEYWORDS else ()
+    cdef tuple argnames, keywords = ()
     cdef Py_ssize_t source
+    cdef Py_ssize_t room = used + PyTuple_GET_SIZE(known)
+    # Somebody may have set them, to anything.
+    if type(names) is not tuple or type(defaulted) is not tuple:
+        return -1
+    argnames = names
     step.first = used
     for name in argnames:
         source = position(known, name)
-        if source < 0:
+        if source < 0 or used == room:
             return -1
         c.sources[used] = source
         used += 1
     if KEYWORDS:
-        for name in <tuple>jt_field(impl, KWARGNAMES):
+        for name in <tuple>defaulted:
             source = position(known, name)
             if source >= 0:
+                if used == room:
+                    return -1
                 keywords += (name,)
                 c.sources[used] = source
                 used += 1
