@@ -98,11 +98,11 @@ class Hook:
     def keywords(self) -> str:
         return ", ".join(f"{name}={name}" for name in names(self.arguments))
 
-    def contestants(self, template: str = "{}") -> list[Contestant]:
-        """The hook call, stock and accelerated; ``template`` is what stands around it."""
-        code = template.format(f"hook.h({self.keywords})")
+    def contestants(self, called: str = "hook.h", around: str = "{}") -> list[Contestant]:
+        """The hook call, stock and accelerated; ``around`` is what stands around it."""
+        code = around.format(f"{called}({self.keywords})")
         return [
-            statement(name, code, {"hook": manager.hook, **self.values})
+            statement(name, code, {"hook": manager.hook, "h": manager.hook.h, **self.values})
             for name, manager in ((STOCK, self.stock), (ACCELERATED, self.accelerated))
         ]
 
