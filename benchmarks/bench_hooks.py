@@ -2,9 +2,9 @@
 
 Stock and accelerated managers hold the same plugins and are called as hosts call them,
 ``hook.h(a0=a0)`` with ``hook = manager.hook``, or with the caller held in a variable, ``h(a0=a0)``:
-the look-up of the attribute is the interpreter's own, and costs both the same. By hand is what a host would write that knows the implementations: a
-comprehension that passes the same arguments by position, and, for wrappers, what pluggy promises
-to do with their generators.
+the look-up of the attribute is the interpreter's own, and costs both the same. By hand is what a
+host would write that knows the implementations: a comprehension that passes the same arguments by
+position, and, for wrappers, what pluggy promises to do with their generators.
 """
 
 from __future__ import annotations
