@@ -154,7 +154,7 @@ class Table:
         cells = [
             row.name,
             *(nanoseconds(row.measurement, who) for who in (STOCK, ACCELERATED)),
-            *shown(faster, 1),
+            *shown(faster),
             "" if row.at_least is None else f">= {row.at_least:g}",
             "" if verdict is None else met(verdict),
         ]
@@ -162,7 +162,7 @@ class Table:
             over = row.measurement.ratio(ACCELERATED, row.hand)
             below = None if row.at_most is None else over.median <= row.at_most
             entry |= {"ours / by hand": over.median, "below by hand": below}
-            cells += [nanoseconds(row.measurement, row.hand), *shown(over, 2)]
+            cells += [nanoseconds(row.measurement, row.hand), *shown(over)]
             cells += ["" if below is None else met(below)]
         elif by_hand:
             cells += [""] * 4
@@ -178,8 +178,8 @@ def nanoseconds(measurement: Measurement, name: str) -> str:
     return report.nanoseconds(measurement[name].spread.median)
 
 
-def shown(ratio: Spread, digits: int) -> list[str]:
-    return [f"{ratio.median:.{digits}f}", f"{ratio.low:.{digits}f}-{ratio.high:.{digits}f}"]
+def shown(spread: Spread) -> list[str]:
+    return [f"{spread.median:#.3g}", f"{spread.low:#.3g}-{spread.high:#.3g}"]
 
 
 # ---- wrappers, first results, exceptions ----------------------------------------------------
@@ -304,7 +304,7 @@ def bench_empty(results: Results, rounds: int) -> None:
         verdict = over.median <= AT_MOST_OVER_EMPTY_NS
         times = [nanoseconds(measurement, who) for who in (STOCK, ACCELERATED, EMPTY)]
         target = f"<= {AT_MOST_OVER_EMPTY_NS:.0f}"
-        rows.append([f"{code}, over {empty}", *times, *shown(over, 1), target, met(verdict)])
+        rows.append([f"{code}, over {empty}", *times, *shown(over), target, met(verdict)])
         timings = [report.timing_entry(each) for each in measurement.timings.values()]
         entries.append({"name": code, "timings": timings, "over ns": over.median, "met": verdict})
     headings = ["call", "stock ns", "ours ns", "empty function ns", "over it ns", "quartiles"]
