@@ -301,9 +301,14 @@ def commands(page: str, containing: str) -> list[str]:
             for line in lines]  # fmt: skip
 
 
-def test_commands_of_pluggy(programs: Path) -> None:
-    found = commands("docs/pluggy.md", "jumptable run")
-    assert len(found) == 4
+@pytest.mark.parametrize(
+    ("page", "containing"),
+    [("README.md", "jumptable run"), ("docs/pluggy.md", "jumptable run"),
+     ("docs/pluggy.md", "--hook-stats")],
+)  # fmt: skip
+def test_commands_of_pluggy(programs: Path, page: str, containing: str) -> None:
+    found = commands(page, containing)
+    assert len(found) >= 2
     for command in found:
         done = subprocess.run(
             command, shell=True, cwd=programs, env=build.ENVIRONMENT,
