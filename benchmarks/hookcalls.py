@@ -64,7 +64,7 @@ class Hook:
     @cached_property
     def stock(self) -> pluggy.PluginManager:
         manager = self._manager()
-        # Under `-p jumptable.pytest`, or after install(), there would be nothing to compare with.
+        # After install(), as in `python -m jumptable run`, there would be nothing to compare with.
         assert type(manager.hook.h) is pluggy.HookCaller
         return manager
 
