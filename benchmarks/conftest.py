@@ -19,6 +19,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--rounds", type=int, default=2000, help="rounds of each measurement (default: %(default)s)"
     )
+    parser.addoption(
+        "--tests", type=int, default=5000, help="tests of a pytest run (default: %(default)s)"
+    )
 
 
 @pytest.fixture(scope="session")

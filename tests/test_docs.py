@@ -1,7 +1,8 @@
 """Every example in README.md, in docs and in the headers' first comments is compiled and run.
 
 A comment behind a statement says what comes of it: ``# 5.0`` is its value, ``# TypeError: ...`` or
-``# SignatureError, before any call`` what it raises. Any other is prose.
+``# SignatureError, before any call`` what it raises (an ``ExceptionGroup`` as well). Any other is
+prose.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from tests.conftest import compiler
 from tests.hosts import build
 
 ROOT = Path(__file__).parent.parent
-PAGES = ["README.md", "docs/interfaces-and-tables.md", "docs/native-plugins.md"]
+PAGES = ["README.md", "docs/interfaces-and-tables.md", "docs/native-plugins.md", "docs/pluggy.md"]
 HEADERS = Path(jt.get_include()) / "jumptable"
 # Statements that use one of these words need the module, which may be missing.
 OPTIONAL = {"np": "numpy", "scipy": "scipy"}
@@ -84,6 +85,7 @@ def test_every_example_is_one_that_is_tested(page: str) -> None:
         "README.md": {"python"},
         "docs/interfaces-and-tables.md": {"python"},
         "docs/native-plugins.md": {"python", "c", "cython"},
+        "docs/pluggy.md": {"python", "ini"},
     }
     assert page in tested, f"no test runs the examples of {page}"
     assert {kind for kind, _ in blocks(page)} - {""} == tested[page]
@@ -109,7 +111,7 @@ def run_statements(text: str, names: dict[str, Any]) -> int:
         if any(re.search(rf"\b{word}\b", source) for word in missing):
             continue
         comment = comments.get(statement.end_lineno or 0, "")
-        if error := re.match(r"([A-Z]\w*Error)\b(?:: (.*))?", comment):
+        if error := re.match(r"((?:[A-Z]\w*Error|ExceptionGroup)\b)(?:: (.*))?", comment):
             promises += 1
             check_error(source, names, *error.groups())
         elif isinstance(statement, ast.Expr):
@@ -253,6 +255,79 @@ def test_a_plugin_that_says_what_it_is(names: dict[str, Any], tmp_path: Path) ->
     assert run_page(page, names, "SignatureError") >= 3
     assert names["apply"](1.5) == 3.0
     assert names["plugin"].lookup("scale")(1.5, 3) == 4.5
+
+
+def test_pluggy(names: dict[str, Any]) -> None:
+    if sys.version_info < (3, 11):
+        names["ExceptionGroup"] = pytest.importorskip("exceptiongroup").ExceptionGroup
+    assert run_page("docs/pluggy.md", names, "import jumptable.pluggy", "contain=True") >= 5
+
+
+TEST = """
+from pluggy import PluginManager
+
+def test_pluggy_is_compiled(pytestconfig):
+    assert type(pytestconfig.hook.pytest_runtest_setup).__module__.startswith("jumptable.")
+"""
+PROGRAM = """
+import sys
+from pluggy import PluginManager
+
+def main():
+    assert type(PluginManager("shop").hook).__module__.startswith("jumptable.")
+
+if __name__ == "__main__":
+    assert sys.argv == ["build.py", "--fast"]
+    main()
+"""
+
+
+@pytest.fixture
+def programs(tmp_path: Path) -> Path:
+    """What the commands of docs/pluggy.md are given: tests, a script and a module."""
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests/test_it.py").write_text(TEST)
+    for name in ("app.py", "build.py"):
+        (tmp_path / name).write_text(PROGRAM)
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    return tmp_path
+
+
+def commands(page: str, containing: str) -> list[str]:
+    """A block's commands, each to be run by this interpreter."""
+    python = shlex.quote(sys.executable)
+    lines = block(page, "", containing).splitlines()
+    return [re.sub("^python ", f"{python} ", re.sub("^pytest ", f"{python} -m pytest ", line))
+            for line in lines]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("page", "containing"),
+    [("README.md", "jumptable run"), ("docs/pluggy.md", "jumptable run"),
+     ("docs/pluggy.md", "--hook-stats")],
+)  # fmt: skip
+def test_commands_of_pluggy(programs: Path, page: str, containing: str) -> None:
+    found = commands(page, containing)
+    assert len(found) >= 2
+    for command in found:
+        done = subprocess.run(
+            command, shell=True, cwd=programs, env=build.ENVIRONMENT,
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+
+
+@pytest.mark.parametrize(("options", "status"), [("", 0), (" -p no:jumptable.pytest", 1)])
+def test_addopts_of_pluggy(programs: Path, options: str, status: int) -> None:
+    """What the page says on how to have it in every run, and how to do without it once."""
+    (programs / "pytest.ini").write_text(block("docs/pluggy.md", "ini", "addopts"))
+    assert f"pytest{options}" in (ROOT / "docs/pluggy.md").read_text("utf-8")
+    done = subprocess.run(
+        f"{shlex.quote(sys.executable)} -m pytest{options}",
+        shell=True, cwd=programs, env=build.ENVIRONMENT,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == status, done.stdout + done.stderr
 
 
 # ---- hosts ----------------------------------------------------------------------------------
