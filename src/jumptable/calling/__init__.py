@@ -1,0 +1,1 @@
+"""Per call, and compiled: hooks."""

@@ -1,0 +1,548 @@
+/* Running a plan: the loop over a hook's implementations, and what wrappers do around it.
+ *
+ * Invariants:
+ *   - The caller holds a reference to the plan's owner and to every value for the whole call, so
+ *     implementations may register, unregister and call hooks, this one too.
+ *   - An implementation's function is read from its HookImpl at the moment of its call, as pluggy
+ *     reads it; the plan's own reference serves only while it is the same one.
+ *   - A generator is in `generators` from its first yield until it was resumed or closed.
+ *   - Between two steps either an exception object is held in `raised` or there is none: the
+ *     interpreter's own error indicator is never set while foreign code runs. */
+#ifndef JUMPTABLE_MULTICALL_H
+#define JUMPTABLE_MULTICALL_H
+
+#include <Python.h>
+#include <structmember.h>
+
+#include "plan.h"
+
+/* More pointers than this, and a call's scratch room comes from the heap. */
+#define JT_FEW 40
+
+typedef struct {
+    Py_ssize_t function; /* its offset in a HookImpl */
+    PyTypeObject *Result;
+    PyObject *raise_wrapfail, *warn_of_teardown, *group_of;
+    PyObject *function_name, *throw_name, *close_name, *exception_name, *result_name, *traceback_name;
+    int shared_outcome, step_over_stop_iteration;
+    PyObject *stock; /* pluggy's own _multicall */
+    /* A new Plan or None; hook, implementations, arguments, firstresult, contained hooks, and
+     * where the values of the call go, as a tuple. */
+    PyObject *(*plan_call)(PyObject *, PyObject *, PyObject *, int, PyObject *, PyObject **);
+} jt_pluggy_t;
+
+static jt_pluggy_t jt_pluggy;
+
+#define JT_FIELD(object, offset) (*(PyObject **)((char *)(object) + (offset)))
+
+/* What a field of an object holds, to be compared only: without a GIL it may be gone by now. */
+static inline PyObject *jt_peek(PyObject *object, Py_ssize_t offset) {
+#ifdef Py_GIL_DISABLED
+    return __atomic_load_n(&JT_FIELD(object, offset), __ATOMIC_ACQUIRE);
+#else
+    return JT_FIELD(object, offset);
+#endif
+}
+
+/* The exception that was raised, with its traceback; clears the indicator. */
+static PyObject *jt_take_error(void) {
+#if PY_VERSION_HEX >= 0x030C0000
+    return PyErr_GetRaisedException();
+#else
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    PyErr_NormalizeException(&type, &value, &traceback);
+    if (traceback != NULL)
+        PyException_SetTraceback(value, traceback);
+    Py_XDECREF(type);
+    Py_XDECREF(traceback);
+    return value;
+#endif
+}
+
+/* Raises an exception that jt_take_error gave; takes the reference. */
+static void jt_raise(PyObject *exception) {
+#if PY_VERSION_HEX >= 0x030C0000
+    PyErr_SetRaisedException(exception);
+#else
+    Py_INCREF(Py_TYPE(exception));
+    PyErr_Restore((PyObject *)Py_TYPE(exception), exception, PyException_GetTraceback(exception));
+#endif
+}
+
+/* Raised while another was handled: says so, as an except block would. Takes `handled`. */
+static void jt_raise_during(PyObject *handled) {
+    PyObject *raised = jt_take_error();
+    PyObject *context = PyException_GetContext(raised);
+    if (context == NULL && raised != handled)
+        PyException_SetContext(raised, handled);
+    else
+        Py_DECREF(handled);
+    Py_XDECREF(context);
+    jt_raise(raised);
+}
+
+/* pluggy's RuntimeError about a wrapper: "did not yield", "has second yield". */
+static void jt_wrapfail(PyObject *generator, const char *what) {
+    PyObject *done = PyObject_CallFunction(jt_pluggy.raise_wrapfail, "Os", generator, what);
+    if (done != NULL) {
+        Py_DECREF(done);
+        PyErr_SetString(PyExc_SystemError, "pluggy's _raise_wrapfail returned");
+    }
+}
+
+/* Somebody has changed impl.function since the plan was made. */
+static PyObject *jt_call_replaced(const jt_step *step, PyObject **arguments) {
+    PyObject *function = PyObject_GetAttr(step->impl, jt_pluggy.function_name);
+    if (function == NULL)
+        return NULL;
+    size_t bound = step->self != NULL;
+    PyObject *result = PyObject_Vectorcall(
+        function, arguments + bound,
+        (step->positional - bound) | (bound ? PY_VECTORCALL_ARGUMENTS_OFFSET : 0), step->keywords);
+    Py_DECREF(function);
+    if (result != NULL && step->kind != JT_PLAIN && !PyIter_Check(result)) {
+        PyErr_Format(PyExc_TypeError, "'%.200s' object is not an iterator",
+                     Py_TYPE(result)->tp_name);
+        Py_CLEAR(result);
+    }
+    return result;
+}
+
+static inline PyObject *jt_call_step(const jt_plan *plan, const jt_step *step,
+                                     PyObject *const *values, PyObject **room) {
+    PyObject **arguments = room + 1; /* room[0] is for the callee: PY_VECTORCALL_ARGUMENTS_OFFSET */
+    PyObject **next = arguments;
+    const Py_ssize_t *source = plan->sources + step->first;
+    if (step->self != NULL)
+        *next++ = step->self;
+    for (Py_ssize_t index = 0; index < step->arguments; index++) {
+        Py_ssize_t from = source[index];
+        *next++ = from < plan->given ? values[from] : plan->defaults[from - plan->given];
+    }
+    if (jt_peek(step->impl, jt_pluggy.function) != step->function)
+        return jt_call_replaced(step, arguments);
+    return PyObject_Vectorcall(step->callable, arguments,
+                               step->positional | PY_VECTORCALL_ARGUMENTS_OFFSET, step->keywords);
+}
+
+/* Runs a wrapper to its yield. */
+static int jt_start(PyObject *generator) {
+    PyObject *value;
+    switch (PyIter_Send(generator, Py_None, &value)) {
+    case PYGEN_NEXT:
+        Py_DECREF(value);
+        return 0;
+    case PYGEN_RETURN: {
+        PyObject *stop = PyObject_CallOneArg(PyExc_StopIteration, value);
+        Py_DECREF(value);
+        if (stop != NULL) {
+            jt_wrapfail(generator, "did not yield");
+            jt_raise_during(stop);
+        }
+        return -1;
+    }
+    default:
+        return -1;
+    }
+}
+
+static int jt_close(PyObject *generator) {
+    PyObject *done = PyObject_CallMethodNoArgs(generator, jt_pluggy.close_name);
+    Py_XDECREF(done);
+    return done == NULL ? -1 : 0;
+}
+
+/* What a call has come to so far: a result, or an exception. Owns both, and the Result that
+ * old-style wrappers of one call share where pluggy does so. */
+typedef struct {
+    PyObject *result, *raised, *outcome;
+} jt_state;
+
+static void jt_set_result(jt_state *state, PyObject *result) {
+    Py_XSETREF(state->result, result);
+    Py_CLEAR(state->raised);
+}
+
+static void jt_set_raised(jt_state *state, PyObject *raised) {
+    Py_XSETREF(state->raised, raised);
+}
+
+static void jt_release(jt_state *state) {
+    Py_CLEAR(state->result);
+    Py_CLEAR(state->raised);
+    Py_CLEAR(state->outcome);
+}
+
+/* A wrapper has yielded twice: pluggy ends the whole call there. */
+static int jt_second_yield(PyObject *generator, PyObject *value, jt_state *state) {
+    Py_DECREF(value);
+    if (jt_close(generator) < 0) {
+        jt_set_raised(state, jt_take_error());
+        return 0;
+    }
+    jt_wrapfail(generator, "has second yield");
+    return -1;
+}
+
+/* Resumes a new-style wrapper. Returns -1, with an error set, when that ends the call. */
+static int jt_resume(PyObject *generator, jt_state *state) {
+    PyObject *value;
+    if (state->raised == NULL) {
+        switch (PyIter_Send(generator, state->result, &value)) {
+        case PYGEN_RETURN:
+            jt_set_result(state, value);
+            return 0;
+        case PYGEN_NEXT:
+            return jt_second_yield(generator, value, state);
+        default:
+            jt_set_raised(state, jt_take_error());
+            return 0;
+        }
+    }
+    value = PyObject_CallMethodOneArg(generator, jt_pluggy.throw_name, state->raised);
+    if (value != NULL)
+        return jt_second_yield(generator, value, state);
+    PyObject *error = jt_take_error();
+    if (PyErr_GivenExceptionMatches(error, PyExc_StopIteration)) {
+        value = PyObject_GetAttrString(error, "value");
+        Py_DECREF(error);
+        if (value == NULL)
+            return -1;
+        jt_set_result(state, value);
+        return 0;
+    }
+    if (jt_pluggy.step_over_stop_iteration &&
+        PyErr_GivenExceptionMatches(error, PyExc_RuntimeError) &&
+        PyErr_GivenExceptionMatches(state->raised, PyExc_StopIteration)) {
+        PyObject *cause = PyException_GetCause(error);
+        Py_XDECREF(cause);
+        if (cause == state->raised) {
+            if (jt_close(generator) < 0) {
+                jt_raise_during(error);
+                error = jt_take_error();
+            }
+            else {
+                Py_DECREF(error);
+                return 0;
+            }
+        }
+    }
+    jt_set_raised(state, error);
+    return 0;
+}
+
+/* pluggy's Result, made without its __init__. */
+static int jt_fill_outcome(jt_state *state) {
+    if (state->outcome == NULL || !jt_pluggy.shared_outcome) {
+        PyObject *outcome = jt_pluggy.Result->tp_alloc(jt_pluggy.Result, 0);
+        if (outcome == NULL)
+            return -1;
+        Py_XSETREF(state->outcome, outcome);
+    }
+    /* Only a shared one still has a result beside an exception. */
+    int with_result = state->result != NULL && (state->raised == NULL || jt_pluggy.shared_outcome);
+    PyObject *traceback = state->raised ? PyException_GetTraceback(state->raised) : NULL;
+    int failed =
+        PyObject_SetAttr(state->outcome, jt_pluggy.result_name,
+                         with_result ? state->result : Py_None) < 0 ||
+        PyObject_SetAttr(state->outcome, jt_pluggy.exception_name,
+                         state->raised ? state->raised : Py_None) < 0 ||
+        PyObject_SetAttr(state->outcome, jt_pluggy.traceback_name,
+                         traceback ? traceback : Py_None) < 0;
+    Py_XDECREF(traceback);
+    return failed ? -1 : 0;
+}
+
+/* What a wrapper has made of the Result that it was sent. */
+static int jt_read_outcome(jt_state *state) {
+    PyObject *result = NULL, *traceback = NULL;
+    PyObject *exception = PyObject_GetAttr(state->outcome, jt_pluggy.exception_name);
+    if (exception == NULL || !(result = PyObject_GetAttr(state->outcome, jt_pluggy.result_name)))
+        goto failed;
+    if (exception == Py_None) {
+        Py_DECREF(exception);
+        jt_set_result(state, result);
+        return 0;
+    }
+    if (!PyExceptionInstance_Check(exception)) {
+        PyErr_SetString(PyExc_TypeError, "exceptions must derive from BaseException");
+        goto failed;
+    }
+    traceback = PyObject_GetAttr(state->outcome, jt_pluggy.traceback_name);
+    if (traceback == NULL || PyException_SetTraceback(exception, traceback) < 0)
+        goto failed;
+    Py_DECREF(traceback);
+    Py_XSETREF(state->result, result);
+    jt_set_raised(state, exception);
+    return 0;
+failed:
+    Py_XDECREF(traceback);
+    Py_XDECREF(result);
+    Py_XDECREF(exception);
+    return -1;
+}
+
+/* The StopIteration that an old-style wrapper has put in place of another outcome: where pluggy
+ * drives old-style wrappers from a generator, that cannot let one pass. */
+static void jt_stop_inside_generator(jt_state *state) {
+    PyErr_SetString(PyExc_RuntimeError, "generator raised StopIteration");
+    PyObject *error = jt_take_error();
+    Py_INCREF(state->raised);
+    PyException_SetCause(error, state->raised);
+    Py_INCREF(state->raised);
+    PyException_SetContext(error, state->raised);
+    jt_set_raised(state, error);
+}
+
+/* Resumes an old-style wrapper, which is sent a Result. -1 as for jt_resume. */
+static int jt_resume_old(const jt_plan *plan, const jt_step *step, PyObject *generator,
+                         jt_state *state, int level) {
+    PyObject *value, *before = state->raised;
+    if (jt_fill_outcome(state) < 0)
+        return -1;
+    switch (PyIter_Send(generator, state->outcome, &value)) {
+    case PYGEN_RETURN:
+        Py_DECREF(value);
+        Py_XINCREF(before);
+        int failed = jt_read_outcome(state);
+        if (failed == 0 && jt_pluggy.step_over_stop_iteration && state->raised != NULL &&
+            state->raised != before &&
+            PyErr_GivenExceptionMatches(state->raised, PyExc_StopIteration))
+            jt_stop_inside_generator(state);
+        Py_XDECREF(before);
+        return failed;
+    case PYGEN_NEXT:
+        Py_DECREF(value);
+        jt_wrapfail(generator, "has second yield");
+        if (jt_pluggy.shared_outcome)
+            return -1;
+        PyObject *error = jt_take_error();
+        if (jt_close(generator) < 0) {
+            jt_raise_during(error);
+            error = jt_take_error();
+        }
+        jt_set_raised(state, error);
+        return 0;
+    default:
+        break;
+    }
+    PyObject *error = jt_take_error();
+    PyObject *warned = PyObject_CallFunction(jt_pluggy.warn_of_teardown, "OOOi", plan->hook,
+                                             step->impl, error, level);
+    Py_XDECREF(warned);
+    if (warned == NULL) {
+        jt_raise_during(error);
+        error = jt_take_error();
+    }
+    if (jt_pluggy.shared_outcome) {
+        jt_raise(error);
+        return -1;
+    }
+    jt_set_raised(state, error);
+    return 0;
+}
+
+/* The second halves of the wrappers that were started, innermost first. Takes the generators. */
+static int jt_tear_down(const jt_plan *plan, Py_ssize_t done, PyObject **generators,
+                        Py_ssize_t waiting, jt_state *state, int level) {
+    int failed = 0;
+    while (done-- > 0) {
+        const jt_step *step = &plan->steps[done];
+        if (step->kind == JT_PLAIN)
+            continue;
+        PyObject *generator = generators[--waiting];
+        if (!failed) {
+            failed = step->kind == JT_WRAPPER
+                         ? jt_resume(generator, state)
+                         : jt_resume_old(plan, step, generator, state, level);
+            if (!failed && jt_pluggy.shared_outcome && step->kind == JT_WRAPPER) {
+                if (state->raised != NULL)
+                    Py_CLEAR(state->result);
+                /* Whoever kept the shared Result sees what outer wrappers make of it. */
+                if (state->outcome != NULL)
+                    failed = jt_fill_outcome(state);
+            }
+            Py_DECREF(generator);
+        }
+        else { /* what its destruction runs must not see, or lose, the error */
+            PyObject *error = jt_take_error();
+            Py_DECREF(generator);
+            jt_raise(error);
+        }
+    }
+    return failed;
+}
+
+static PyObject *jt_list_of(PyObject *const *results, Py_ssize_t count) {
+    PyObject *list = PyList_New(count);
+    for (Py_ssize_t index = 0; index < count; index++)
+        if (list != NULL)
+            PyList_SET_ITEM(list, index, results[index]);
+        else
+            Py_DECREF(results[index]);
+    return list;
+}
+
+/* Keeps an implementation's exception for later. False, with the error set, where it must not. */
+static int jt_contain(PyObject **failures, const jt_step *step) {
+    if (!PyErr_ExceptionMatches(PyExc_Exception))
+        return 0;
+    PyObject *error = jt_take_error(), *failure = NULL;
+    if (*failures == NULL)
+        *failures = PyList_New(0);
+    if (*failures != NULL)
+        failure = PyTuple_Pack(2, step->impl, error);
+    Py_DECREF(error);
+    int kept = failure != NULL && PyList_Append(*failures, failure) == 0;
+    Py_XDECREF(failure);
+    return kept;
+}
+
+/* The exception for what was contained: a group, or, after an error that ended the call, that
+ * error, with the group as what had gone before. Takes `failures`. */
+static void jt_raise_contained(const jt_plan *plan, PyObject *failures, jt_state *state) {
+    PyObject *group = PyObject_CallFunction(jt_pluggy.group_of, "OnOO", plan->hook, plan->plain,
+                                            failures, state->result ? state->result : Py_None);
+    Py_DECREF(failures);
+    if (group == NULL)
+        jt_set_raised(state, jt_take_error());
+    else if (state->raised == NULL)
+        jt_set_raised(state, group);
+    else {
+        PyObject *context = PyException_GetContext(state->raised);
+        Py_XDECREF(context);
+        if (context == NULL)
+            PyException_SetContext(state->raised, group);
+        else
+            Py_DECREF(group);
+    }
+}
+
+/* Runs a plan on the values of a call. `level` is the frame to blame in warnings: 1 for the one
+ * that this is called from. */
+static PyObject *jt_run(const jt_plan *plan, PyObject *const *values, int level) {
+    PyObject *few[JT_FEW], **room = few, *failures = NULL;
+    if (Py_EnterRecursiveCall(" while calling a hook"))
+        return NULL;
+    if (plan->room > JT_FEW) {
+        room = PyMem_Malloc((size_t)plan->room * sizeof *room);
+        if (room == NULL) {
+            Py_LeaveRecursiveCall();
+            return PyErr_NoMemory();
+        }
+    }
+    PyObject **results = room + plan->widest, **generators = results + plan->plain;
+    Py_ssize_t found = 0, waiting = 0, done = 0;
+    int failed = 0;
+    for (; done < plan->count; done++) {
+        const jt_step *step = &plan->steps[done];
+        PyObject *result = jt_call_step(plan, step, values, room);
+        if (result == NULL) {
+            if (step->kind != JT_PLAIN || !plan->contain || !jt_contain(&failures, step)) {
+                failed = 1;
+                break;
+            }
+        }
+        else if (step->kind != JT_PLAIN) {
+            if (jt_start(result) < 0) {
+                PyObject *error = jt_take_error();
+                Py_DECREF(result);
+                jt_raise(error);
+                failed = 1;
+                break;
+            }
+            generators[waiting++] = result;
+        }
+        else if (result == Py_None)
+            Py_DECREF(result);
+        else {
+            results[found++] = result;
+            if (plan->firstresult)
+                break;
+        }
+    }
+    jt_state state = {NULL, NULL, NULL};
+    if (failed)
+        state.raised = jt_take_error();
+    if (plan->firstresult) {
+        state.result = found ? results[0] : Py_None;
+        if (!found)
+            Py_INCREF(Py_None);
+    }
+    else if ((state.result = jt_list_of(results, found)) == NULL)
+        jt_set_raised(&state, jt_take_error());
+    if (failures != NULL)
+        jt_raise_contained(plan, failures, &state);
+    if (waiting != 0)
+        failed = jt_tear_down(plan, done, generators, waiting, &state, level);
+    else
+        failed = 0;
+    PyObject *result = NULL;
+    if (failed) /* the error is set */
+        ;
+    else if (state.raised != NULL) {
+        jt_raise(state.raised);
+        state.raised = NULL;
+    }
+    else {
+        result = state.result;
+        state.result = NULL;
+    }
+    if (room != few)
+        PyMem_Free(room);
+    Py_LeaveRecursiveCall();
+    if (result == NULL) {
+        PyObject *error = jt_take_error();
+        jt_release(&state);
+        jt_raise(error);
+    }
+    else
+        jt_release(&state);
+    return result;
+}
+
+/* How many Python frames lie between jt_multicall and the code that calls a hook: pluggy's
+ * PluginManager._hookexec and the caller's own method. */
+#define JT_FRAMES 2
+
+/* Each is a builtin function: one made without hooks contains no faults, one whose __self__ is a
+ * set of names those of these hooks, and one whose __self__ is None those of all. */
+static PyObject *jt_multicall(PyObject *hooks, PyObject *args, PyObject *kwargs) {
+    static char *names[] = {"hook_name", "hook_impls", "caller_kwargs", "firstresult", NULL};
+    PyObject *hook, *impls, *given, *result, *values = NULL;
+    int firstresult;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOOp:multicall", names, &hook, &impls, &given,
+                                     &firstresult))
+        return NULL;
+    PyObject *plan = jt_pluggy.plan_call(hook, impls, given, firstresult, hooks, &values);
+    if (plan == NULL)
+        result = NULL;
+    else if (plan == Py_None)
+        result = PyObject_CallFunctionObjArgs(jt_pluggy.stock, hook, impls, given,
+                                              firstresult ? Py_True : Py_False, NULL);
+    else
+        result = jt_run(jt_plan_of(plan), &PyTuple_GET_ITEM(values, 0), 1 + JT_FRAMES);
+    Py_XDECREF(plan);
+    Py_XDECREF(values);
+    return result;
+}
+
+static PyMethodDef jt_multicall_def = {
+    "multicall", (PyCFunction)(void (*)(void))jt_multicall, METH_VARARGS | METH_KEYWORDS,
+    PyDoc_STR("multicall($self, hook_name, hook_impls, caller_kwargs, firstresult)\n--\n\n"
+              "Call every implementation of a hook, the last of hook_impls first.\n\n"
+              "Returns the list of results that are not None; with firstresult the first one, or\n"
+              "None. Raises what an implementation or a wrapper raises, and pluggy's HookCallError\n"
+              "where caller_kwargs lacks an argument. Safe to call from any thread.")};
+
+static PyObject *jt_new_multicall(PyObject *hooks) {
+    return PyCFunction_New(&jt_multicall_def, hooks);
+}
+
+static int jt_is_multicall(PyObject *executor) {
+    return PyCFunction_Check(executor) &&
+           PyCFunction_GET_FUNCTION(executor) == jt_multicall_def.ml_meth;
+}
+
+#endif

@@ -1,0 +1,14 @@
+from collections.abc import Callable, Mapping, Sequence
+
+from pluggy import HookImpl
+
+def multicall(
+    hook_name: str,
+    hook_impls: Sequence[HookImpl],
+    caller_kwargs: Mapping[str, object],
+    firstresult: bool,
+) -> object | list[object]: ...
+def containing(
+    hooks: frozenset[str] | None,
+) -> Callable[[str, Sequence[HookImpl], Mapping[str, object], bool], object | list[object]]: ...
+def is_multicall(executor: object) -> bool: ...

@@ -1,0 +1,111 @@
+"""One hook call over any implementations: pluggy's ``_multicall``, compiled.
+
+Compiled hook callers run the plans that they keep. `multicall` is for all others: callers of
+pluggy's own that a manager still has, ``call_extra`` and ``call_historic``, and calls that are
+monitored. It makes its plan for each call.
+"""
+
+from cpython.object cimport PyObject, PyTypeObject
+from cpython.ref cimport Py_INCREF
+
+from .plans cimport Plan, jt_plan, new_plan
+
+from . import stock
+from .containment import group_of
+
+cdef extern from "multicall.h":
+    ctypedef struct jt_pluggy_t:
+        Py_ssize_t function
+        PyTypeObject *Result
+        PyObject *raise_wrapfail
+        PyObject *warn_of_teardown
+        PyObject *group_of
+        PyObject *function_name
+        PyObject *throw_name
+        PyObject *close_name
+        PyObject *exception_name
+        PyObject *result_name
+        PyObject *traceback_name
+        int shared_outcome
+        int step_over_stop_iteration
+        PyObject *stock
+        object plan_call(PyObject *, PyObject *, PyObject *, int, PyObject *, PyObject **)
+    jt_pluggy_t jt_pluggy
+    PyObject *jt_run(jt_plan *, PyObject **, int) noexcept
+    object jt_new_multicall(PyObject *)
+    bint jt_is_multicall(object)
+    PyObject *PyCFunction_GET_SELF(object)
+
+cdef extern from *:
+    """
+    #define jt_offset_of(member) (((PyMemberDescrObject *)(member))->d_member->offset)
+    """
+    Py_ssize_t jt_offset_of(PyObject *) noexcept
+
+
+cdef PyObject *run(jt_plan *plan, PyObject **values, int level) noexcept:
+    """Run a plan, which the caller keeps alive; ``level`` is the frame to blame in warnings."""
+    return jt_run(plan, values, level)
+
+
+cdef int contains(object executor, object hook) except -2:
+    if not jt_is_multicall(executor):
+        return -1
+    return is_contained(PyCFunction_GET_SELF(executor), hook)
+
+
+cdef bint is_contained(PyObject *hooks, object hook) except -1:
+    return hooks != NULL and (<object>hooks is None or hook in <object>hooks)
+
+
+cdef object plan_call(
+    PyObject *hook, PyObject *impls, PyObject *kwargs, int firstresult, PyObject *hooks,
+    PyObject **values,
+):
+    """The plan for a call of `multicall`, or None; sets ``values`` to a new tuple."""
+    if type(<object>kwargs) is not dict:
+        return None
+    # One look at the dictionary, so that names and values belong together.
+    cdef dict seen = (<dict>kwargs).copy()
+    cdef tuple passed = tuple(seen.values())
+    Py_INCREF(passed)
+    values[0] = <PyObject *>passed
+    return new_plan(
+        <object>hook, tuple(seen), tuple(<object>impls), None, None, firstresult,
+        is_contained(hooks, <object>hook),
+    )
+
+
+def is_multicall(executor):
+    """Whether this is `multicall`, or one that `containing` made."""
+    return jt_is_multicall(executor)
+
+
+def containing(frozenset hooks):
+    """A `multicall` with fault containment, for the hooks of these names; None is for all."""
+    return jt_new_multicall(<PyObject *>hooks)
+
+
+cdef PyObject *forever(object held) noexcept:
+    Py_INCREF(held)
+    return <PyObject *>held
+
+
+cdef object function = stock.member(stock.HookImpl, "function")
+jt_pluggy.function = jt_offset_of(<PyObject *>function)
+jt_pluggy.Result = <PyTypeObject *>forever(stock.Result)
+jt_pluggy.raise_wrapfail = forever(stock.raise_wrapfail)
+jt_pluggy.warn_of_teardown = forever(stock.warn_of_teardown)
+jt_pluggy.group_of = forever(group_of)
+jt_pluggy.function_name = forever("function")
+jt_pluggy.throw_name = forever("throw")
+jt_pluggy.close_name = forever("close")
+jt_pluggy.exception_name = forever("_exception")
+jt_pluggy.result_name = forever("_result")
+jt_pluggy.traceback_name = forever("_traceback")
+jt_pluggy.shared_outcome = stock.SHARED_OUTCOME
+jt_pluggy.step_over_stop_iteration = stock.STEP_OVER_STOP_ITERATION
+jt_pluggy.stock = forever(stock.MULTICALL)
+jt_pluggy.plan_call = plan_call
+
+multicall = jt_new_multicall(NULL)
