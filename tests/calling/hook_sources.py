@@ -155,32 +155,32 @@ WRAPPERS = {
 OLD_WRAPPERS = {
     "looks": """
         run.enter(impl, args)
-        outcome = yield run.value(impl)
+        outcome = run.seen((yield run.value(impl)))
         run.leave(impl, outcome)
     """,
     "only yields": """
         run.enter(impl, args)
-        yield
+        run.seen((yield))
     """,
     "forces a result": """
         run.enter(impl, args)
-        outcome = yield
+        outcome = run.seen((yield))
         outcome.force_result(run.leave(impl, outcome))
     """,
     "forces an exception": """
         run.enter(impl, args)
-        outcome = yield
+        outcome = run.seen((yield))
         outcome.force_exception(run.error(impl))
     """,
     "gets the result": """
         run.enter(impl, args)
-        result = (yield).get_result()
+        result = run.seen((yield)).get_result()
         if isinstance(result, list):
             result.append(impl.label)
     """,
     "swallows": """
         run.enter(impl, args)
-        outcome = yield
+        outcome = run.seen((yield))
         try:
             outcome.get_result()
         except Exception as error:
@@ -189,13 +189,13 @@ OLD_WRAPPERS = {
     """,
     "returns a value": """
         run.enter(impl, args)
-        outcome = yield
+        outcome = run.seen((yield))
         return run.leave(impl, outcome.excinfo and outcome.excinfo[0])
     """,
     "guards for nothing": """
         run.enter(impl, args)
         try:
-            outcome = yield
+            outcome = run.seen((yield))
             run.leave(impl, outcome)
         finally:
             run.note(impl, "finally")
@@ -207,12 +207,12 @@ OLD_WRAPPERS = {
     """,
     "raises in teardown": """
         run.enter(impl, args)
-        outcome = yield
+        outcome = run.seen((yield))
         raise run.error(impl)
     """,
     "yields twice": """
         run.enter(impl, args)
-        outcome = yield
+        outcome = run.seen((yield))
         run.leave(impl, outcome)
         try:
             yield
@@ -223,7 +223,7 @@ OLD_WRAPPERS = {
     "raises when closed": """
         run.enter(impl, args)
         try:
-            yield
+            run.seen((yield))
             yield
         except GeneratorExit:
             run.closed(impl)
@@ -231,7 +231,7 @@ OLD_WRAPPERS = {
     """,
     "does not close": """
         run.enter(impl, args)
-        yield
+        run.seen((yield))
         try:
             yield
         except GeneratorExit:
