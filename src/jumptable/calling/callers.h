@@ -27,7 +27,7 @@
 typedef struct {
     PyObject *home;     /* pluggy's own HookCaller */
     PyObject *hookexec; /* its _hookexec when it was taken over */
-    PyObject *manager;
+    PyObject *attributes; /* the __dict__ of the manager, where tracing leaves its mark */
     jt_plan *plans[JT_PLANS]; /* the first `used` */
     int used;
 } jt_hook;
@@ -84,30 +84,39 @@ static int jt_same_names(PyObject *known, PyObject *names, Py_ssize_t count) {
 }
 
 static int jt_same_impls(const jt_plan *plan) {
-    int same;
+    Py_ssize_t count = PyTuple_GET_SIZE(plan->impls), index = 0;
 #ifdef Py_GIL_DISABLED
     Py_BEGIN_CRITICAL_SECTION(plan->list);
 #endif
-    same = PyList_GET_SIZE(plan->list) == PyTuple_GET_SIZE(plan->impls) &&
-           memcmp(((PyListObject *)plan->list)->ob_item, &PyTuple_GET_ITEM(plan->impls, 0),
-                  (size_t)PyTuple_GET_SIZE(plan->impls) * sizeof(PyObject *)) == 0;
+    /* Not memcmp, which for an empty list may take longer than all the rest of the call. */
+    if (PyList_GET_SIZE(plan->list) == count)
+        while (index < count &&
+               PyList_GET_ITEM(plan->list, index) == PyTuple_GET_ITEM(plan->impls, index))
+            index++;
+    else
+        index = -1;
 #ifdef Py_GIL_DISABLED
     Py_END_CRITICAL_SECTION();
 #endif
-    return same;
+    return index == count;
 }
 
-/* A plan that holds for a call now, with a reference to its owner; else NULL, without an error or,
- * where the manager raised one, with. */
+/* A plan that holds for a call now, with a reference to its owner; else NULL, with an error only if
+ * the look-up raised one. */
 static jt_plan *jt_find(PyObject *state, PyObject *names) {
     jt_hook *hook = &((jt_state_object *)state)->hook;
     Py_ssize_t count = names == NULL ? 0 : PyTuple_GET_SIZE(names);
-    PyObject *executor = PyObject_GetAttr(hook->manager, jt_callers.executor_name);
     jt_plan *found = NULL;
+#ifdef Py_GIL_DISABLED
+    PyObject *executor;
+    if (PyDict_GetItemRef(hook->attributes, jt_callers.executor_name, &executor) <= 0)
+        return NULL;
+    Py_DECREF(executor);
+    Py_BEGIN_CRITICAL_SECTION(state);
+#else
+    PyObject *executor = PyDict_GetItemWithError(hook->attributes, jt_callers.executor_name);
     if (executor == NULL)
         return NULL;
-#ifdef Py_GIL_DISABLED
-    Py_BEGIN_CRITICAL_SECTION(state);
 #endif
     for (int index = 0; index < hook->used; index++)
         if (jt_same_names(hook->plans[index]->names, names, count)) {
@@ -118,7 +127,6 @@ static jt_plan *jt_find(PyObject *state, PyObject *names) {
 #ifdef Py_GIL_DISABLED
     Py_END_CRITICAL_SECTION();
 #endif
-    Py_DECREF(executor);
     if (found == NULL)
         return NULL;
     if (found->executor == executor && found->list == jt_peek_at(hook->home, jt_callers.impls) &&

@@ -19,7 +19,7 @@ cdef extern from "callers.h":
     ctypedef struct jt_hook:
         PyObject *home
         PyObject *hookexec
-        PyObject *manager
+        PyObject *attributes
         jt_plan *plans[JT_PLANS]
         int used
     ctypedef struct jt_state_object:
@@ -76,7 +76,8 @@ cdef class State:
 
     cdef jt_hook c
     # What the pointers of `c` borrow from.
-    cdef object home, hookexec, manager
+    cdef object home, hookexec
+    cdef dict attributes
     cdef list plans
     cdef object removed  # the plugins that a subset caller leaves out, or None
     cdef int next
@@ -85,11 +86,11 @@ cdef class State:
 cdef State new_state(home, removed):
     cdef State state = State.__new__(State)
     state.home, state.hookexec, state.removed = home, home._hookexec, removed
-    state.manager = state.hookexec.__self__
+    state.attributes = state.hookexec.__self__.__dict__
     state.plans = [None] * JT_PLANS
     state.c.home = <PyObject *>state.home
     state.c.hookexec = <PyObject *>state.hookexec
-    state.c.manager = <PyObject *>state.manager
+    state.c.attributes = <PyObject *>state.attributes
     return state
 
 
@@ -99,7 +100,7 @@ cdef object prepare(PyObject *self, PyObject *names):
     cdef State state = <State><object>self
     cdef tuple keywords = () if names == NULL else <tuple><object>names
     home = state.home
-    executor = getattr(state.manager, EXECUTOR_NAME)
+    executor = state.attributes.get(EXECUTOR_NAME)
     cdef int contain = contains(executor, home.name)
     if contain < 0:
         if executor is not STOCK_MULTICALL:

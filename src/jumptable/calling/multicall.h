@@ -23,7 +23,8 @@ typedef struct {
     Py_ssize_t function; /* its offset in a HookImpl */
     PyTypeObject *Result;
     PyObject *raise_wrapfail, *warn_of_teardown, *group_of;
-    PyObject *function_name, *throw_name, *close_name, *exception_name, *result_name, *traceback_name;
+    PyObject *function_name, *throw_name, *close_name, *exception_name, *result_name;
+    PyObject *traceback_name; /* NULL where a Result keeps none: 1.5 */
     int shared_outcome, step_over_stop_iteration;
     PyObject *stock; /* pluggy's own _multicall */
     /* A new Plan or None; hook, implementations, arguments, firstresult, contained hooks, and
@@ -248,8 +249,9 @@ static int jt_fill_outcome(jt_state *state) {
                          with_result ? state->result : Py_None) < 0 ||
         PyObject_SetAttr(state->outcome, jt_pluggy.exception_name,
                          state->raised ? state->raised : Py_None) < 0 ||
-        PyObject_SetAttr(state->outcome, jt_pluggy.traceback_name,
-                         traceback ? traceback : Py_None) < 0;
+        (jt_pluggy.traceback_name != NULL &&
+         PyObject_SetAttr(state->outcome, jt_pluggy.traceback_name,
+                          traceback ? traceback : Py_None) < 0);
     Py_XDECREF(traceback);
     return failed ? -1 : 0;
 }
@@ -269,10 +271,12 @@ static int jt_read_outcome(jt_state *state) {
         PyErr_SetString(PyExc_TypeError, "exceptions must derive from BaseException");
         goto failed;
     }
-    traceback = PyObject_GetAttr(state->outcome, jt_pluggy.traceback_name);
-    if (traceback == NULL || PyException_SetTraceback(exception, traceback) < 0)
-        goto failed;
-    Py_DECREF(traceback);
+    if (jt_pluggy.traceback_name != NULL) {
+        traceback = PyObject_GetAttr(state->outcome, jt_pluggy.traceback_name);
+        if (traceback == NULL || PyException_SetTraceback(exception, traceback) < 0)
+            goto failed;
+        Py_DECREF(traceback);
+    }
     Py_XSETREF(state->result, result);
     jt_set_raised(state, exception);
     return 0;

@@ -102,7 +102,8 @@ jt_pluggy.throw_name = forever("throw")
 jt_pluggy.close_name = forever("close")
 jt_pluggy.exception_name = forever("_exception")
 jt_pluggy.result_name = forever("_result")
-jt_pluggy.traceback_name = forever("_traceback")
+if stock.RESULT_KEEPS_TRACEBACK:
+    jt_pluggy.traceback_name = forever("_traceback")
 jt_pluggy.shared_outcome = stock.SHARED_OUTCOME
 jt_pluggy.step_over_stop_iteration = stock.STEP_OVER_STOP_ITERATION
 jt_pluggy.stock = forever(stock.MULTICALL)

@@ -17,6 +17,7 @@ __all__ = [
     "EXECUTE",
     "KEYWORD_ARGUMENTS",
     "MULTICALL",
+    "RESULT_KEEPS_TRACEBACK",
     "SHARED_OUTCOME",
     "STEP_OVER_STOP_ITERATION",
     "HookCaller",
@@ -59,6 +60,9 @@ KEYWORD_ARGUMENTS = "kwargdefaults" in _hooks.HookSpec.__slots__
 SHARED_OUTCOME = not hasattr(_callers, "run_old_style_hookwrapper")
 # 1.6: a StopIteration that a wrapper lets pass is not taken for an error of the wrapper.
 STEP_OVER_STOP_ITERATION = not SHARED_OUTCOME
+
+# 1.6: the traceback of the moment, whatever happens to the exception later.
+RESULT_KEEPS_TRACEBACK = "_traceback" in Result.__slots__
 
 # raise_wrapfail(generator, what) raises pluggy's RuntimeError about a wrapper that misbehaved.
 raise_wrapfail = _callers._raise_wrapfail
