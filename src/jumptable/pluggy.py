@@ -29,7 +29,7 @@ except ModuleNotFoundError as error:
 
 from .calling import stock
 from .calling.callers import take_over, take_over_subset
-from .calling.multicall import containing, is_multicall, multicall
+from .calling.multicall import is_multicall, new_multicall
 
 if TYPE_CHECKING:
     from pluggy import *  # noqa: F403
@@ -67,6 +67,10 @@ class _HookRelay(pluggy.HookRelay):
 
     def __setattr__(self, name: str, value: object) -> None:
         super().__setattr__(name, take_over(value))
+
+
+# Errors about hooks that there are not name the class.
+_HookRelay.__name__ = _HookRelay.__qualname__ = pluggy.HookRelay.__name__
 
 
 def accelerate(
@@ -118,15 +122,15 @@ def _executor(contain: bool | Iterable[str] | None, executor: Any) -> Any:
             "neither; undo that first, then accelerate, then trace again"
         )
     if contain is None:
-        return multicall if executor is stock.MULTICALL else executor
+        return new_multicall(False) if executor is stock.MULTICALL else executor
     if isinstance(contain, bool):
-        return containing(None) if contain else multicall
+        return new_multicall(contain)
     hooks = frozenset([contain] if isinstance(contain, (str, bytes)) else contain)
     if isinstance(contain, (str, bytes)) or not all(isinstance(name, str) for name in hooks):
         raise TypeError(
             f"found contain={contain!r}, expected True, False, or a collection of names of hooks"
         )
-    return containing(hooks)
+    return new_multicall(hooks)
 
 
 def _subset_hook_caller(

@@ -27,8 +27,8 @@ typedef struct {
     PyObject *traceback_name; /* NULL where a Result keeps none: 1.5 */
     int shared_outcome, step_over_stop_iteration;
     PyObject *stock; /* pluggy's own _multicall */
-    /* A new Plan or None; hook, implementations, arguments, firstresult, contained hooks, and
-     * where the values of the call go, as a tuple. */
+    /* A Plan or None; hook, implementations, arguments, firstresult, Executor, and where the values
+     * of the call go, as a tuple. */
     PyObject *(*plan_call)(PyObject *, PyObject *, PyObject *, int, PyObject *, PyObject **);
 } jt_pluggy_t;
 
@@ -71,16 +71,31 @@ static void jt_raise(PyObject *exception) {
 #endif
 }
 
-/* Raised while another was handled: says so, as an except block would. Takes `handled`. */
-static void jt_raise_during(PyObject *handled) {
-    PyObject *raised = jt_take_error();
-    PyObject *context = PyException_GetContext(raised);
-    if (context == NULL && raised != handled)
-        PyException_SetContext(raised, handled);
-    else
-        Py_DECREF(handled);
-    Py_XDECREF(context);
-    jt_raise(raised);
+/* Makes `exception` the one that is being handled, as in an except block: what is raised until
+ * jt_handled gets it as its context. Returns the one before, which jt_handled takes. */
+static PyObject *jt_handle(PyObject *exception) {
+#if PY_VERSION_HEX >= 0x030B0000
+    PyObject *before = PyErr_GetHandledException();
+    PyErr_SetHandledException(exception);
+    return before;
+#else
+    PyObject *type, *before, *traceback;
+    PyErr_GetExcInfo(&type, &before, &traceback);
+    Py_XDECREF(type);
+    Py_XDECREF(traceback);
+    Py_XINCREF(exception);
+    type = exception == NULL ? NULL : (PyObject *)Py_TYPE(exception);
+    Py_XINCREF(type);
+    PyErr_SetExcInfo(type, exception,
+                     exception == NULL ? NULL : PyException_GetTraceback(exception));
+    return before;
+#endif
+}
+
+static void jt_handled(PyObject *before) {
+    PyObject *ours = jt_handle(before);
+    Py_XDECREF(ours);
+    Py_XDECREF(before);
 }
 
 /* pluggy's RuntimeError about a wrapper: "did not yield", "has second yield". */
@@ -95,12 +110,16 @@ static void jt_wrapfail(PyObject *generator, const char *what) {
 /* Somebody has changed impl.function since the plan was made. */
 static PyObject *jt_call_replaced(const jt_step *step, PyObject **arguments) {
     PyObject *function = PyObject_GetAttr(step->impl, jt_pluggy.function_name);
-    if (function == NULL)
+    if (function == NULL || Py_EnterRecursiveCall(" while calling a hook")) {
+        Py_XDECREF(function);
         return NULL;
+    }
     size_t bound = step->self != NULL;
-    PyObject *result = PyObject_Vectorcall(
-        function, arguments + bound,
-        (step->positional - bound) | (bound ? PY_VECTORCALL_ARGUMENTS_OFFSET : 0), step->keywords);
+    PyObject *result =
+        PyObject_Vectorcall(function, arguments + bound,
+                            (step->positional - bound) | PY_VECTORCALL_ARGUMENTS_OFFSET,
+                            step->keywords);
+    Py_LeaveRecursiveCall();
     Py_DECREF(function);
     if (result != NULL && step->kind != JT_PLAIN && !PyIter_Check(result)) {
         PyErr_Format(PyExc_TypeError, "'%.200s' object is not an iterator",
@@ -123,8 +142,11 @@ static inline PyObject *jt_call_step(const jt_plan *plan, const jt_step *step,
     }
     if (jt_peek(step->impl, jt_pluggy.function) != step->function)
         return jt_call_replaced(step, arguments);
-    return PyObject_Vectorcall(step->callable, arguments,
-                               step->positional | PY_VECTORCALL_ARGUMENTS_OFFSET, step->keywords);
+    size_t given = step->positional | PY_VECTORCALL_ARGUMENTS_OFFSET;
+    if (step->python) /* its own entry, without the checks that other callables need */
+        return ((PyFunctionObject *)step->callable)
+            ->vectorcall(step->callable, arguments, given, step->keywords);
+    return PyObject_Vectorcall(step->callable, arguments, given, step->keywords);
 }
 
 /* Runs a wrapper to its yield. */
@@ -135,12 +157,12 @@ static int jt_start(PyObject *generator) {
         Py_DECREF(value);
         return 0;
     case PYGEN_RETURN: {
-        PyObject *stop = PyObject_CallOneArg(PyExc_StopIteration, value);
+        PyErr_SetObject(PyExc_StopIteration, value == Py_None ? NULL : value);
         Py_DECREF(value);
-        if (stop != NULL) {
-            jt_wrapfail(generator, "did not yield");
-            jt_raise_during(stop);
-        }
+        PyObject *stop = jt_take_error(), *before = jt_handle(stop);
+        jt_wrapfail(generator, "did not yield");
+        jt_handled(before);
+        Py_DECREF(stop);
         return -1;
     }
     default:
@@ -152,6 +174,16 @@ static int jt_close(PyObject *generator) {
     PyObject *done = PyObject_CallMethodNoArgs(generator, jt_pluggy.close_name);
     Py_XDECREF(done);
     return done == NULL ? -1 : 0;
+}
+
+/* Closes a generator in the except block of `*error`; what that raises takes its place. */
+static int jt_close_handling(PyObject *generator, PyObject **error) {
+    PyObject *before = jt_handle(*error);
+    int failed = jt_close(generator);
+    jt_handled(before);
+    if (failed)
+        Py_SETREF(*error, jt_take_error());
+    return failed;
 }
 
 /* What a call has come to so far: a result, or an exception. Owns both, and the Result that
@@ -219,11 +251,7 @@ static int jt_resume(PyObject *generator, jt_state *state) {
         PyObject *cause = PyException_GetCause(error);
         Py_XDECREF(cause);
         if (cause == state->raised) {
-            if (jt_close(generator) < 0) {
-                jt_raise_during(error);
-                error = jt_take_error();
-            }
-            else {
+            if (jt_close_handling(generator, &error) == 0) {
                 Py_DECREF(error);
                 return 0;
             }
@@ -287,6 +315,12 @@ failed:
     return -1;
 }
 
+/* What a raise statement does to the exception: what is being handled becomes its context. */
+static void jt_raise_again(jt_state *state) {
+    PyErr_SetObject((PyObject *)Py_TYPE(state->raised), state->raised);
+    jt_set_raised(state, jt_take_error());
+}
+
 /* The StopIteration that an old-style wrapper has put in place of another outcome: where pluggy
  * drives old-style wrappers from a generator, that cannot let one pass. */
 static void jt_stop_inside_generator(jt_state *state) {
@@ -310,10 +344,12 @@ static int jt_resume_old(const jt_plan *plan, const jt_step *step, PyObject *gen
         Py_DECREF(value);
         Py_XINCREF(before);
         int failed = jt_read_outcome(state);
-        if (failed == 0 && jt_pluggy.step_over_stop_iteration && state->raised != NULL &&
-            state->raised != before &&
-            PyErr_GivenExceptionMatches(state->raised, PyExc_StopIteration))
-            jt_stop_inside_generator(state);
+        if (failed == 0 && state->raised != NULL && !jt_pluggy.shared_outcome) {
+            jt_raise_again(state);
+            if (state->raised != before &&
+                PyErr_GivenExceptionMatches(state->raised, PyExc_StopIteration))
+                jt_stop_inside_generator(state);
+        }
         Py_XDECREF(before);
         return failed;
     case PYGEN_NEXT:
@@ -322,29 +358,44 @@ static int jt_resume_old(const jt_plan *plan, const jt_step *step, PyObject *gen
         if (jt_pluggy.shared_outcome)
             return -1;
         PyObject *error = jt_take_error();
-        if (jt_close(generator) < 0) {
-            jt_raise_during(error);
-            error = jt_take_error();
-        }
+        jt_close_handling(generator, &error);
         jt_set_raised(state, error);
         return 0;
     default:
         break;
     }
-    PyObject *error = jt_take_error();
+    PyObject *error = jt_take_error(), *outer = jt_handle(error);
     PyObject *warned = PyObject_CallFunction(jt_pluggy.warn_of_teardown, "OOOi", plan->hook,
                                              step->impl, error, level);
+    jt_handled(outer);
+    if (warned == NULL) /* by a filter that makes errors of warnings */
+        Py_SETREF(error, jt_take_error());
     Py_XDECREF(warned);
-    if (warned == NULL) {
-        jt_raise_during(error);
-        error = jt_take_error();
-    }
     if (jt_pluggy.shared_outcome) {
         jt_raise(error);
         return -1;
     }
     jt_set_raised(state, error);
     return 0;
+}
+
+/* A wrapper whose call has ended without it. pluggy drives an old-style one from a generator, which
+ * learns of that by a GeneratorExit, and hands it on as any other exception. Takes the generator.
+ */
+static void jt_give_up(const jt_plan *plan, const jt_step *step, PyObject *generator, int level) {
+    if (step->kind == JT_OLD_WRAPPER && !jt_pluggy.shared_outcome) {
+        jt_state state = {NULL, PyObject_CallNoArgs(PyExc_GeneratorExit), NULL};
+        if (state.raised != NULL && jt_resume_old(plan, step, generator, &state, level) == 0 &&
+            state.raised != NULL &&
+            !PyErr_GivenExceptionMatches(state.raised, PyExc_GeneratorExit)) {
+            jt_raise(state.raised);
+            state.raised = NULL;
+        }
+        if (PyErr_Occurred())
+            PyErr_WriteUnraisable(generator);
+        jt_release(&state);
+    }
+    Py_DECREF(generator);
 }
 
 /* The second halves of the wrappers that were started, innermost first. Takes the generators. */
@@ -369,9 +420,9 @@ static int jt_tear_down(const jt_plan *plan, Py_ssize_t done, PyObject **generat
             }
             Py_DECREF(generator);
         }
-        else { /* what its destruction runs must not see, or lose, the error */
+        else {
             PyObject *error = jt_take_error();
-            Py_DECREF(generator);
+            jt_give_up(plan, step, generator, level);
             jt_raise(error);
         }
     }
@@ -427,14 +478,13 @@ static void jt_raise_contained(const jt_plan *plan, PyObject *failures, jt_state
  * that this is called from. */
 static PyObject *jt_run(const jt_plan *plan, PyObject *const *values, int level) {
     PyObject *few[JT_FEW], **room = few, *failures = NULL;
-    if (Py_EnterRecursiveCall(" while calling a hook"))
+    if (plan->room > JT_FEW && !(room = PyMem_Malloc((size_t)plan->room * sizeof *room)))
+        return PyErr_NoMemory();
+    /* Python functions look after the depth of recursion themselves. */
+    if (plan->foreign && Py_EnterRecursiveCall(" while calling a hook")) {
+        if (room != few)
+            PyMem_Free(room);
         return NULL;
-    if (plan->room > JT_FEW) {
-        room = PyMem_Malloc((size_t)plan->room * sizeof *room);
-        if (room == NULL) {
-            Py_LeaveRecursiveCall();
-            return PyErr_NoMemory();
-        }
     }
     PyObject **results = room + plan->widest, **generators = results + plan->plain;
     Py_ssize_t found = 0, waiting = 0, done = 0;
@@ -485,17 +535,16 @@ static PyObject *jt_run(const jt_plan *plan, PyObject *const *values, int level)
     PyObject *result = NULL;
     if (failed) /* the error is set */
         ;
-    else if (state.raised != NULL) {
-        jt_raise(state.raised);
-        state.raised = NULL;
-    }
+    else if (state.raised != NULL)
+        PyErr_SetObject((PyObject *)Py_TYPE(state.raised), state.raised);
     else {
         result = state.result;
         state.result = NULL;
     }
     if (room != few)
         PyMem_Free(room);
-    Py_LeaveRecursiveCall();
+    if (plan->foreign)
+        Py_LeaveRecursiveCall();
     if (result == NULL) {
         PyObject *error = jt_take_error();
         jt_release(&state);
@@ -510,16 +559,15 @@ static PyObject *jt_run(const jt_plan *plan, PyObject *const *values, int level)
  * PluginManager._hookexec and the caller's own method. */
 #define JT_FRAMES 2
 
-/* Each is a builtin function: one made without hooks contains no faults, one whose __self__ is a
- * set of names those of these hooks, and one whose __self__ is None those of all. */
-static PyObject *jt_multicall(PyObject *hooks, PyObject *args, PyObject *kwargs) {
+/* A builtin function, whose __self__ is an Executor or nothing. */
+static PyObject *jt_multicall(PyObject *executor, PyObject *args, PyObject *kwargs) {
     static char *names[] = {"hook_name", "hook_impls", "caller_kwargs", "firstresult", NULL};
     PyObject *hook, *impls, *given, *result, *values = NULL;
     int firstresult;
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOOp:multicall", names, &hook, &impls, &given,
                                      &firstresult))
         return NULL;
-    PyObject *plan = jt_pluggy.plan_call(hook, impls, given, firstresult, hooks, &values);
+    PyObject *plan = jt_pluggy.plan_call(hook, impls, given, firstresult, executor, &values);
     if (plan == NULL)
         result = NULL;
     else if (plan == Py_None)
@@ -540,8 +588,8 @@ static PyMethodDef jt_multicall_def = {
               "None. Raises what an implementation or a wrapper raises, and pluggy's HookCallError\n"
               "where caller_kwargs lacks an argument. Safe to call from any thread.")};
 
-static PyObject *jt_new_multicall(PyObject *hooks) {
-    return PyCFunction_New(&jt_multicall_def, hooks);
+static PyObject *jt_new_multicall(PyObject *executor) {
+    return PyCFunction_New(&jt_multicall_def, executor);
 }
 
 static int jt_is_multicall(PyObject *executor) {

@@ -8,7 +8,7 @@ def multicall(
     caller_kwargs: Mapping[str, object],
     firstresult: bool,
 ) -> object | list[object]: ...
-def containing(
-    hooks: frozenset[str] | None,
+def new_multicall(
+    contained: bool | frozenset[str],
 ) -> Callable[[str, Sequence[HookImpl], Mapping[str, object], bool], object | list[object]]: ...
 def is_multicall(executor: object) -> bool: ...

@@ -5,6 +5,7 @@ pluggy's own that a manager still has, ``call_extra`` and ``call_historic``, and
 monitored. It makes its plan for each call.
 """
 
+cimport cython
 from cpython.object cimport PyObject, PyTypeObject
 from cpython.ref cimport Py_INCREF
 
@@ -39,8 +40,18 @@ cdef extern from "multicall.h":
 cdef extern from *:
     """
     #define jt_offset_of(member) (((PyMemberDescrObject *)(member))->d_member->offset)
+
+    static int jt_same_items(PyObject *one, PyObject *other) {
+        Py_ssize_t count = PyTuple_GET_SIZE(one), index = 0;
+        if (PyTuple_GET_SIZE(other) != count)
+            return 0;
+        while (index < count && PyTuple_GET_ITEM(one, index) == PyTuple_GET_ITEM(other, index))
+            index++;
+        return index == count;
+    }
     """
     Py_ssize_t jt_offset_of(PyObject *) noexcept
+    bint jt_same_items(PyObject *, PyObject *) noexcept
 
 
 cdef PyObject *run(jt_plan *plan, PyObject **values, int level) noexcept:
@@ -48,18 +59,35 @@ cdef PyObject *run(jt_plan *plan, PyObject **values, int level) noexcept:
     return jt_run(plan, values, level)
 
 
+@cython.final
+cdef class Executor:
+    """What `multicall` keeps for one manager: its last plan for each hook, and which it contains.
+
+    ``contained`` is True or False for all hooks, or a set of their names.
+    """
+
+    cdef object contained
+    cdef dict plans
+
+    def __cinit__(self, contained):
+        self.contained = contained
+        self.plans = {}
+
+    cdef bint contains(self, hook) except -1:
+        if isinstance(self.contained, bool):
+            return self.contained
+        return hook in self.contained
+
+
 cdef int contains(object executor, object hook) except -2:
     if not jt_is_multicall(executor):
         return -1
-    return is_contained(PyCFunction_GET_SELF(executor), hook)
-
-
-cdef bint is_contained(PyObject *hooks, object hook) except -1:
-    return hooks != NULL and (<object>hooks is None or hook in <object>hooks)
+    cdef PyObject *own = PyCFunction_GET_SELF(executor)
+    return own != NULL and (<Executor>own).contains(hook)
 
 
 cdef object plan_call(
-    PyObject *hook, PyObject *impls, PyObject *kwargs, int firstresult, PyObject *hooks,
+    PyObject *hook, PyObject *impls, PyObject *kwargs, int firstresult, PyObject *own,
     PyObject **values,
 ):
     """The plan for a call of `multicall`, or None; sets ``values`` to a new tuple."""
@@ -67,23 +95,42 @@ cdef object plan_call(
         return None
     # One look at the dictionary, so that names and values belong together.
     cdef dict seen = (<dict>kwargs).copy()
-    cdef tuple passed = tuple(seen.values())
+    cdef tuple passed = tuple(seen.values()), names = tuple(seen), called = tuple(<object>impls)
+    for name in names:
+        if type(name) is not str:
+            return None
     Py_INCREF(passed)
     values[0] = <PyObject *>passed
-    return new_plan(
-        <object>hook, tuple(seen), tuple(<object>impls), None, None, firstresult,
-        is_contained(hooks, <object>hook),
-    )
+    if own == NULL:
+        return new_plan(<object>hook, names, called, None, None, firstresult, False)
+    cdef Executor executor = <Executor>own
+    cdef Plan plan = executor.plans.get(<object>hook)
+    if (
+        plan is None
+        or plan.c.firstresult != firstresult
+        or plan.names != names
+        or not jt_same_items(<PyObject *>plan.impls, <PyObject *>called)
+    ):
+        plan = new_plan(
+            <object>hook, names, called, None, None, firstresult, executor.contains(<object>hook)
+        )
+        if plan is not None:
+            executor.plans[<object>hook] = plan
+    return plan
+
+
+def new_multicall(contained):
+    """A `multicall` for one manager, which keeps plans.
+
+    ``contained`` says for which hooks it contains faults: True, False, or a set of their names.
+    """
+    executor = Executor(contained)
+    return jt_new_multicall(<PyObject *>executor)
 
 
 def is_multicall(executor):
-    """Whether this is `multicall`, or one that `containing` made."""
+    """Whether this is `multicall`, or one that `new_multicall` made."""
     return jt_is_multicall(executor)
-
-
-def containing(frozenset hooks):
-    """A `multicall` with fault containment, for the hooks of these names; None is for all."""
-    return jt_new_multicall(<PyObject *>hooks)
 
 
 cdef PyObject *forever(object held) noexcept:

@@ -16,6 +16,7 @@ typedef struct {
     PyObject *callable;  /* the same, or the function of a bound method ... */
     PyObject *self;      /* ... and its object, or NULL */
     PyObject *keywords;  /* a tuple of names, or NULL */
+    int python;          /* callable is a Python function */
     size_t positional;   /* how many are passed by position, self among them */
     Py_ssize_t first, arguments;
     jt_kind kind;
@@ -38,6 +39,7 @@ typedef struct {
     PyObject *const *defaults;
     int firstresult;
     int contain;         /* an implementation that raises does not keep the others from running */
+    int foreign;         /* some implementation is no Python function */
     /* The scratch room that a call needs, in pointers: arguments, results, generators. */
     Py_ssize_t widest, plain, room;
 } jt_plan;

@@ -11,6 +11,7 @@ cdef extern from "plan.h":
         PyObject *callable
         PyObject *self
         PyObject *keywords
+        int python
         size_t positional
         Py_ssize_t first
         Py_ssize_t arguments
@@ -30,6 +31,7 @@ cdef extern from "plan.h":
         PyObject **defaults
         int firstresult
         int contain
+        int foreign
         Py_ssize_t widest
         Py_ssize_t plain
         Py_ssize_t room

@@ -4,13 +4,17 @@ cimport cython
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from cpython.object cimport PyObject
 
-from .stock import KEYWORD_ARGUMENTS, HookImpl
+from .stock import KEYWORD_ARGUMENTS, HookImpl, member
 
 cdef extern from "Python.h":
     bint PyFunction_Check(object)
     bint PyMethod_Check(object)
     PyObject *PyMethod_GET_FUNCTION(object)
     PyObject *PyMethod_GET_SELF(object)
+    PyObject *PyTuple_GET_ITEM(tuple, Py_ssize_t)
+    Py_ssize_t PyTuple_GET_SIZE(tuple)
+    bint PyUnicode_Check(object)
+    int PyUnicode_Compare(object, object)
     int CO_GENERATOR
 
 cdef extern from "plan.h":
@@ -18,12 +22,24 @@ cdef extern from "plan.h":
 
 cdef extern from *:
     """
+    #include <structmember.h>
     #define jt_items(tuple) (((PyTupleObject *)(tuple))->ob_item)
+
+    /* What a slot of an object holds, by the slot's descriptor. */
+    static PyObject *jt_field(PyObject *object, PyObject *member) {
+        return PyMember_GetOne((const char *)object, ((PyMemberDescrObject *)member)->d_member);
+    }
     """
     PyObject **jt_items(PyObject *) noexcept
+    object jt_field(object, object)
 
 cdef object IMPL = HookImpl
 cdef bint KEYWORDS = KEYWORD_ARGUMENTS
+cdef object FUNCTION = member(HookImpl, "function")
+cdef object ARGNAMES = member(HookImpl, "argnames")
+cdef object KWARGNAMES = member(HookImpl, "kwargnames")
+cdef object HOOKWRAPPER = member(HookImpl, "hookwrapper")
+cdef object WRAPPER = member(HookImpl, "wrapper")
 
 
 @cython.final
@@ -45,102 +61,130 @@ cdef bint is_generator_function(object function):
     return PyFunction_Check(function) and function.__code__.co_flags & CO_GENERATOR
 
 
+cdef Py_ssize_t position(tuple names, object name) noexcept:
+    """Where a name is; -1 for nowhere. A scan: there are few, and the same strings mostly."""
+    cdef Py_ssize_t index
+    if not PyUnicode_Check(name):
+        return -1
+    for index in range(PyTuple_GET_SIZE(names)):
+        if PyTuple_GET_ITEM(names, index) == <PyObject *>name:
+            return index
+    for index in range(PyTuple_GET_SIZE(names)):
+        if PyUnicode_Compare(<object>PyTuple_GET_ITEM(names, index), name) == 0:
+            return index
+    return -1
+
+
 cdef Plan new_plan(
     object hook, tuple names, tuple impls, object removed, object spec, bint firstresult,
     bint contain,
 ):
-    """The plan for a call with the keywords ``names``; None where pluggy's own code must run.
+    """The plan for a call with the keywords ``names``, all str; None where pluggy's code must run.
 
     That is where an argument is missing, so that it must warn or raise, and where a wrapper is no
     generator function or an implementation no HookImpl, so that it must find out what happens.
     ``removed`` is the plugins that a subset caller leaves out, or None.
     """
     cdef Plan plan = Plan.__new__(Plan)
-    cdef dict where = {}
-    cdef list defaults = [], chosen = [], passed = []
-    cdef Py_ssize_t wanted = 0
-    for name in names:
-        where[name] = len(where)
+    cdef jt_plan *c = &plan.c
+    cdef tuple known = names
+    plan.hook, plan.names, plan.impls, plan.spec = hook, names, impls, spec
+    plan.defaults = ()
     if spec is not None:
         if KEYWORDS:
             for name, value in spec.kwargdefaults.items():
-                if name not in where:
-                    where[name] = len(where)
-                    defaults.append(value)
+                if position(names, name) < 0:
+                    known += (name,)
+                    plan.defaults += (value,)
         for name in spec.argnames:
-            if name not in where:
+            if position(known, name) < 0:
                 return None
-    for impl in reversed(impls):
+    # An implementation names each parameter once.
+    c.steps = <jt_step *>PyMem_Calloc(len(impls) + 1, sizeof(jt_step))
+    c.sources = <Py_ssize_t *>PyMem_Calloc(len(impls) * len(known) + 1, sizeof(Py_ssize_t))
+    if c.steps == NULL or c.sources == NULL:
+        raise MemoryError
+    cdef Py_ssize_t index, used = 0
+    for index in range(len(impls) - 1, -1, -1):
+        impl = <object>PyTuple_GET_ITEM(impls, index)
         if type(impl) is not IMPL:
             return None
         if removed is not None and impl.plugin in removed:
             continue
-        keywords = ()
-        if KEYWORDS:
-            for name in impl.kwargnames:
-                if name in where:
-                    keywords += (name,)
-        for name in impl.argnames:
-            if name not in where:
-                return None
-        if (impl.hookwrapper or impl.wrapper) and not is_generator_function(impl.function):
+        used = add_step(plan, impl, known, used)
+        if used < 0:
             return None
-        chosen.append(impl)
-        passed.append(keywords)
-        wanted += len(impl.argnames) + len(keywords)
-    plan.hook, plan.names, plan.impls, plan.spec = hook, names, impls, spec
-    plan.defaults = tuple(defaults)
-    fill(plan, chosen, passed, where, wanted)
-    plan.c.given = len(names)
-    plan.c.firstresult = firstresult
-    plan.c.contain = contain
-    return plan
-
-
-cdef int fill(Plan plan, list chosen, list passed, dict where, Py_ssize_t wanted) except -1:
-    """Lay the steps out, in the order of the calls."""
-    cdef jt_plan *c = &plan.c
-    cdef jt_step *step
-    cdef Py_ssize_t used = 0, wrappers = 0
-    c.steps = <jt_step *>PyMem_Calloc(len(chosen) + 1, sizeof(jt_step))
-    c.sources = <Py_ssize_t *>PyMem_Calloc(wanted + 1, sizeof(Py_ssize_t))
-    if c.steps == NULL or c.sources == NULL:
-        raise MemoryError
-    for impl, keywords in zip(chosen, passed):
-        step = &c.steps[c.count]
-        function = impl.function
-        step.impl = <PyObject *>impl
-        step.function = step.callable = <PyObject *>function
-        if PyMethod_Check(function):
-            step.callable = PyMethod_GET_FUNCTION(function)
-            step.self = PyMethod_GET_SELF(function)
-        # The implementations themselves are kept by plan.impls.
-        plan.kept.append(function)
-        if keywords:
-            step.keywords = <PyObject *>keywords
-            plan.kept.append(keywords)
-        step.first = used
-        for name in (*impl.argnames, *keywords):
-            c.sources[used] = where[name]
-            used += 1
-        step.arguments = used - step.first
-        step.positional = len(impl.argnames) + (step.self != NULL)
-        step.kind = (
-            JT_OLD_WRAPPER if impl.hookwrapper else JT_WRAPPER if impl.wrapper else JT_PLAIN
-        )
-        wrappers += step.kind != JT_PLAIN
-        # One more, before the first: the callee may use it.
-        c.widest = max(c.widest, step.arguments + 2)
-        c.count += 1
-    c.plain = c.count - wrappers
-    c.room = c.widest + c.count
     c.owner = <PyObject *>plan
     c.names = <PyObject *>plan.names
     c.impls = <PyObject *>plan.impls
     c.spec = <PyObject *>plan.spec
     c.hook = <PyObject *>plan.hook
     c.defaults = jt_items(<PyObject *>plan.defaults)
-    return 0
+    c.given = len(names)
+    c.firstresult = firstresult
+    c.contain = contain
+    c.room = c.widest + c.count
+    return plan
+
+
+cdef Py_ssize_t add_step(Plan plan, object impl, tuple known, Py_ssize_t used) except -2:
+    """Add one implementation; returns how many sources are used then, -1 where it cannot be."""
+    cdef jt_plan *c = &plan.c
+    cdef jt_step *step = &c.steps[c.count]
+    cdef object function = jt_field(impl, FUNCTION)
+    cdef object names = jt_field(impl, ARGNAMES)
+    cdef object defaulted = jt_field(impl, KWARGNAMES) if KEYWORDS else ()
+    cdef tuple argnames, keywords = ()
+    cdef Py_ssize_t source
+    cdef Py_ssize_t room = used + PyTuple_GET_SIZE(known)
+    # Somebody may have set them, to anything.
+    if type(names) is not tuple or type(defaulted) is not tuple:
+        return -1
+    argnames = names
+    step.first = used
+    for name in argnames:
+        source = position(known, name)
+        if source < 0 or used == room:
+            return -1
+        c.sources[used] = source
+        used += 1
+    if KEYWORDS:
+        for name in <tuple>defaulted:
+            source = position(known, name)
+            if source >= 0:
+                if used == room:
+                    return -1
+                keywords += (name,)
+                c.sources[used] = source
+                used += 1
+    if jt_field(impl, HOOKWRAPPER):
+        step.kind = JT_OLD_WRAPPER
+    elif jt_field(impl, WRAPPER):
+        step.kind = JT_WRAPPER
+    else:
+        step.kind = JT_PLAIN
+        c.plain += 1
+    if step.kind != JT_PLAIN and not is_generator_function(function):
+        return -1
+    # The implementations themselves are kept by plan.impls.
+    plan.kept.append(function)
+    step.impl = <PyObject *>impl
+    step.function = step.callable = <PyObject *>function
+    if PyMethod_Check(function):
+        step.callable = PyMethod_GET_FUNCTION(function)
+        step.self = PyMethod_GET_SELF(function)
+    step.python = PyFunction_Check(<object>step.callable)
+    if not step.python:
+        c.foreign = True
+    if keywords:
+        plan.kept.append(keywords)
+        step.keywords = <PyObject *>keywords
+    step.arguments = used - step.first
+    step.positional = len(argnames) + (step.self != NULL)
+    # One more, before the first: the callee may use it.
+    c.widest = max(c.widest, step.arguments + 2)
+    c.count += 1
+    return used
 
 
 cdef Plan probe = Plan.__new__(Plan)
