@@ -222,8 +222,8 @@ OLD_WRAPPERS = {
     """,
     "raises when closed": """
         run.enter(impl, args)
+        run.seen((yield))
         try:
-            run.seen((yield))
             yield
         except GeneratorExit:
             run.closed(impl)
