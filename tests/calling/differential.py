@@ -421,6 +421,29 @@ class Run:
         new = Impl(f"{changed.plugin_name}_new", hook, holder="function", value="new")
         changed.function = self.function(new, parameters)
 
+    def do_field(self, hook: str, index: int, of: str, field: str, value: Any) -> None:
+        caller = getattr(self.manager.hook, hook)
+        value = copy.copy(value)
+        if field == "_hookimpls":
+            value = caller._hookimpls[::-1]
+        elif field == "_hookexec":
+            stock = caller._hookexec
+
+            def value(*args: Any) -> Any:
+                self.log.append("another hookexec")
+                return stock(*args)
+
+        match of:
+            case "impl":
+                impls = caller._hookimpls
+                setattr(impls[index % len(impls)], field, value)
+            case "options":
+                caller.spec.opts[field] = value
+            case "spec":
+                setattr(caller.spec, field, value)
+            case "caller":
+                setattr(caller, field, value)
+
     def do_monitor(self, kind: str) -> None:
         def before(name: str, impls: Any, kwargs: Any) -> None:
             names = [impl.plugin_name for impl in impls]

@@ -32,6 +32,19 @@ IMPL_PARAMETERS = [
     *("a, b=20", "a=21", "b=22, a=23", "c=24, d=25", "a, /, b=26", "a, d=None", "a, **rest"),
 ]
 OPERATIONS = ["reverse", "pop", "repeat", "swap", "clear", "rotate", "same", "move first"]
+# Fields that somebody sets later: of an implementation, of the spec, of the hook's caller.
+FIELDS: list[tuple[str, str, Any]] = [
+    *(("impl", "argnames", names) for names in [("a",), ["b"], (), ("a", "missing"), None]),
+    *(("impl", "kwargnames", names) for names in [("a",), ()]),
+    *(("impl", each, value) for each in ("wrapper", "hookwrapper") for value in (True, False, 1)),
+    *(("impl", each, value) for each in ("tryfirst", "plugin_name") for value in (True, "")),
+    *(("impl", "function", value) for value in (None, 3)),
+    *(("options", "firstresult", value) for value in (True, False, [1], None)),
+    *(("spec", "argnames", names) for names in [("a", "b"), (), ["e"]]),
+    *(("spec", "kwargdefaults", names) for names in [{}, {"c": 50, "b": 51}]),
+    *(("caller", field, value) for field, value in [("spec", None), ("_call_history", [])]),
+    *(("caller", field, "new") for field in ("_hookimpls", "_hookexec")),
+]
 # How a callable that is no plain method looks; pluggy takes these in call_extra, and directly.
 ODD = ["function", "partial", "callable", "wrapped", "builtin", "class", "bound"]
 # What a wrapper that is no generator function returns.
@@ -216,9 +229,9 @@ class _Generator:
                 *("call", "caught call", "fresh names", "positional", "old caller", "subset"),
                 *("kept subset", "extra", "historic", "register", "unregister", "block"),
                 *("hookimpls", "function", "monitor", "unmonitor", "trace", "specify"),
-                *("accelerate", "while handling", "many"),
+                *("accelerate", "while handling", "many", "field"),
             ],
-            [12, 4, 2, 1, 3, 3, 2, 3, 3, 3, 4, 1, 3, 2, 2, 2, 1, 2, 1, 2, 1],
+            [12, 4, 2, 1, 3, 3, 2, 3, 3, 3, 4, 1, 3, 2, 2, 2, 1, 2, 1, 2, 1, 2],
         )[0]
         if hook in self.historic and kind in ("call", "caught call", "many", "extra"):
             kind = "historic"
@@ -246,6 +259,8 @@ class _Generator:
                 return [kind, hook, rng.randrange(4), rng.choice(IMPL_PARAMETERS[:4])]
             case "monitor":
                 return [kind, rng.choice(["quiet", "quiet", "raises before", "raises after"])]
+            case "field":
+                return [kind, hook, rng.randrange(4), *rng.choice(FIELDS)]
             case "register" | "unregister" | "block":
                 return [kind, name]
             case "specify":
