@@ -32,20 +32,50 @@ from .calling.callers import take_over, take_over_subset
 from .calling.multicall import is_multicall, new_multicall
 
 if TYPE_CHECKING:
-    from pluggy import *  # noqa: F403
+    from pluggy import (
+        HookCaller,
+        HookCallError,
+        HookImpl,
+        HookimplMarker,
+        HookimplOpts,
+        HookRelay,
+        HookspecMarker,
+        HookspecOpts,
+        PluggyTeardownRaisedWarning,
+        PluggyWarning,
+        PluginValidationError,
+        Result,
+        __version__,
+    )
 
-__all__ = [*pluggy.__all__, "accelerate", "install", "uninstall"]  # noqa: PLE0604
+__all__ = [
+    "HookCallError",
+    "HookCaller",
+    "HookImpl",
+    "HookRelay",
+    "HookimplMarker",
+    "HookimplOpts",
+    "HookspecMarker",
+    "HookspecOpts",
+    "PluggyTeardownRaisedWarning",
+    "PluggyWarning",
+    "PluginManager",
+    "PluginValidationError",
+    "Result",
+    "__version__",
+    "accelerate",
+    "install",
+    "uninstall",
+]
+
 
 def __getattr__(name: str) -> Any:
-    # The version of pluggy is one of its names, and costs a look at its metadata.
+    # The version of pluggy is among its names, and costs a look at its metadata.
     return getattr(pluggy, name)
 
 
-globals().update(
-    (name, getattr(pluggy, name))
-    for name in pluggy.__all__
-    if name not in ("__version__", "PluginManager")
-)
+__all__ += [name for name in pluggy.__all__ if name not in __all__]
+globals().update({name: getattr(pluggy, name) for name in set(pluggy.__all__) - {"__version__"}})
 
 
 class PluginManager(pluggy.PluginManager):
@@ -59,18 +89,22 @@ class PluginManager(pluggy.PluginManager):
         super().__init__(project_name)
         accelerate(self, contain=contain)
 
+    def subset_hook_caller(self, name: str, remove_plugins: Iterable[object]) -> pluggy.HookCaller:
+        """A caller of all implementations of a hook but those of some plugins."""
+        return take_over_subset(super().subset_hook_caller(name, remove_plugins))
 
-class _HookRelay(pluggy.HookRelay):
+
+class _HookRelay(pluggy.HookRelay):  # type: ignore[misc]
     """A manager's ``hook``: a caller that the manager puts here is compiled."""
 
     __slots__ = ()
 
-    def __setattr__(self, name: str, value: object) -> None:
+    def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, take_over(value))
 
 
-# Errors about hooks that there are not name the class.
-_HookRelay.__name__ = _HookRelay.__qualname__ = pluggy.HookRelay.__name__
+# Errors about hooks that do not exist name the class.
+_HookRelay.__name__ = pluggy.HookRelay.__name__
 
 
 def accelerate(
@@ -107,9 +141,8 @@ def accelerate(
         relay.__class__ = _HookRelay
     for name, caller in list(vars(relay).items()):
         setattr(relay, name, caller)
-    # On the instance: a subclass may have a method of this name, which is what is wrapped.
-    if "subset_hook_caller" not in vars(manager):
-        vars(manager)["subset_hook_caller"] = types.MethodType(_subset_hook_caller, manager)
+    if not isinstance(manager, PluginManager) and "subset_hook_caller" not in vars(manager):
+        vars(manager)["subset_hook_caller"] = types.MethodType(subset_hook_caller, manager)
 
 
 def _executor(contain: bool | Iterable[str] | None, executor: Any) -> Any:
@@ -125,17 +158,20 @@ def _executor(contain: bool | Iterable[str] | None, executor: Any) -> Any:
         return new_multicall(False) if executor is stock.MULTICALL else executor
     if isinstance(contain, bool):
         return new_multicall(contain)
-    hooks = frozenset([contain] if isinstance(contain, (str, bytes)) else contain)
-    if isinstance(contain, (str, bytes)) or not all(isinstance(name, str) for name in hooks):
+    hooks = None
+    if isinstance(contain, Iterable) and not isinstance(contain, (str, bytes)):
+        hooks = frozenset(contain)
+    if hooks is None or not all(isinstance(name, str) for name in hooks):
         raise TypeError(
             f"found contain={contain!r}, expected True, False, or a collection of names of hooks"
         )
     return new_multicall(hooks)
 
 
-def _subset_hook_caller(
+def subset_hook_caller(
     manager: pluggy.PluginManager, name: str, remove_plugins: Iterable[object]
 ) -> pluggy.HookCaller:
+    """The method of this name of managers that are not ours; pickle knows them by it."""
     return take_over_subset(type(manager).subset_hook_caller(manager, name, remove_plugins))
 
 
@@ -152,13 +188,13 @@ class _Installation:
         stock_init = pluggy.PluginManager.__init__
 
         @wraps(stock_init)
-        def __init__(manager: pluggy.PluginManager, *args: Any, **kwargs: Any) -> None:  # noqa: N807
+        def __init__(manager: pluggy.PluginManager, *args: Any, **kwargs: Any) -> None:
             stock_init(manager, *args, **kwargs)
             if self.active:
                 accelerate(manager)
 
         self.stock, self.patched = stock_init, __init__
-        pluggy.PluginManager.__init__ = __init__  # type: ignore[method-assign]
+        pluggy.PluginManager.__init__ = __init__  # type: ignore[method-assign, assignment]
 
     def restore(self) -> None:
         # Somebody may have wrapped it once more; ours then stays below, and does nothing.

@@ -28,6 +28,8 @@ typedef struct {
     PyObject *home;     /* pluggy's own HookCaller */
     PyObject *hookexec; /* its _hookexec when it was taken over */
     PyObject *attributes; /* the __dict__ of the manager, where tracing leaves its mark */
+    PyObject *executor;   /* what it held as _inner_hookexec when `version` was its version */
+    uint64_t version;
     jt_plan *plans[JT_PLANS]; /* the first `used` */
     int used;
 } jt_hook;
@@ -73,6 +75,8 @@ static inline PyObject *jt_peek_at(PyObject *object, Py_ssize_t offset) {
 
 /* Names in the code that calls are interned, as are those of the implementations' parameters. */
 static int jt_same_names(PyObject *known, PyObject *names, Py_ssize_t count) {
+    if (known == names) /* the same line of code as before */
+        return 1;
     if (PyTuple_GET_SIZE(known) != count)
         return 0;
     for (Py_ssize_t index = 0; index < count; index++) {
@@ -113,6 +117,15 @@ static jt_plan *jt_find(PyObject *state, PyObject *names) {
         return NULL;
     Py_DECREF(executor);
     Py_BEGIN_CRITICAL_SECTION(state);
+#elif PY_VERSION_HEX < 0x030C0000 /* dictionaries have versions: PEP 509 */
+    uint64_t version = ((PyDictObject *)hook->attributes)->ma_version_tag;
+    if (hook->version != version) {
+        hook->executor = PyDict_GetItemWithError(hook->attributes, jt_callers.executor_name);
+        hook->version = version;
+    }
+    PyObject *executor = hook->executor;
+    if (executor == NULL)
+        return NULL;
 #else
     PyObject *executor = PyDict_GetItemWithError(hook->attributes, jt_callers.executor_name);
     if (executor == NULL)

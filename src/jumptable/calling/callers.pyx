@@ -1,9 +1,10 @@
-"""Compiled hook callers: pluggy's, with a call that runs plans. How a call works is in callers.h."""
+"""Compiled hook callers: pluggy's, with a call that runs plans. callers.h says how."""
 
 cimport cython
 from cpython.object cimport PyObject, PyTypeObject
+from libc.stdint cimport uint64_t
 
-from .multicall cimport contains, run
+from .multicall cimport contains, forget, run
 from .plans cimport Plan, jt_plan, new_plan
 
 import types
@@ -19,6 +20,8 @@ cdef extern from "callers.h":
         PyObject *home
         PyObject *hookexec
         PyObject *attributes
+        PyObject *executor
+        uint64_t version
         jt_plan *plans[JT_PLANS]
         int used
     ctypedef struct jt_state_object:
@@ -65,6 +68,8 @@ cdef object EXECUTOR_NAME = "_inner_hookexec"
 
 # pluggy's slots, as they are in its class.
 cdef tuple FIELDS = ("spec", "_hookimpls", "_call_history", "_hookexec", "name")
+cdef int field
+cdef PyGetSetDef forwarded[6]
 cdef tuple MEMBERS = tuple(map(stock.member, [STOCK_CALLER] * len(FIELDS), FIELDS))
 
 
@@ -82,10 +87,10 @@ cdef class State:
     cdef int next
 
 
-cdef State new_state(home, removed):
+cdef State new_state(home, hookexec, dict attributes, removed):
     cdef State state = State.__new__(State)
-    state.home, state.hookexec, state.removed = home, home._hookexec, removed
-    state.attributes = state.hookexec.__self__.__dict__
+    state.home, state.hookexec, state.removed = home, hookexec, removed
+    state.attributes = attributes
     state.plans = [None] * JT_PLANS
     state.c.home = <PyObject *>state.home
     state.c.hookexec = <PyObject *>state.hookexec
@@ -139,14 +144,10 @@ cdef int keep(State state, Plan plan) except -1:
             index = state.next
             state.next = (state.next + 1) % JT_PLANS
             state.c.used = max(state.c.used, index + 1)
-        old = state.plans[index]
         state.c.plans[index] = &plan.c
         state.plans[index] = plan
     return 0
 
-
-cdef PyGetSetDef forwarded[6]
-cdef int field
 for field in range(len(FIELDS)):
     forwarded[field].name = jt_member_of(<PyObject *>MEMBERS[field]).name
     forwarded[field].get = jt_get_of_home
@@ -183,7 +184,7 @@ def take_over(home):
         or not isinstance(hookexec.__self__, MANAGER)
     ):
         return home
-    cdef State state = new_state(home, None)
+    cdef State state = new_state(home, hookexec, hookexec.__self__.__dict__, None)
     caller = HookCaller.__new__(HookCaller)
     jt_adopt(<PyObject *>caller, <PyObject *>state, JT_CALLER)
     return caller
@@ -199,10 +200,24 @@ def take_over_subset(subset):
 def subset_of(original, removed):
     """A compiled caller of what the compiled caller ``original`` calls, but for some plugins."""
     cdef State state = <State?><object>jt_state_of(<PyObject *>original, JT_CALLER)
-    state = new_state(state.home, removed)
+    state = new_state(state.home, state.hookexec, state.attributes, removed)
     caller = SubsetHookCaller(original, removed)
     jt_adopt(<PyObject *>caller, <PyObject *>state, JT_SUBSET_CALLER)
     return caller
+
+
+def remove_plugin(self, plugin):
+    """pluggy's own, after which no plan keeps the plugin alive."""
+    STOCK_CALLER._remove_plugin(self, plugin)
+    cdef PyObject *found = jt_state_of(<PyObject *>self, JT_CALLER)
+    cdef State state
+    if <object>found is None:
+        return
+    state = <State?><object>found
+    with cython.critical_section(state):
+        state.c.used = state.next = 0
+        state.plans = [None] * JT_PLANS
+    forget(state.attributes.get(EXECUTOR_NAME), self.name)
 
 
 def reduce_caller(self):
@@ -216,6 +231,7 @@ def reduce_subset_caller(self):
     return subset_of, (self._orig, self._remove_plugins)
 
 
+HookCaller._remove_plugin = remove_plugin
 HookCaller.__reduce__ = reduce_caller
 SubsetHookCaller.__reduce__ = reduce_subset_caller
 

@@ -157,9 +157,16 @@ static int jt_start(PyObject *generator) {
         Py_DECREF(value);
         return 0;
     case PYGEN_RETURN: {
-        PyErr_SetObject(PyExc_StopIteration, value == Py_None ? NULL : value);
+        /* Made first: raised with a tuple for its value, it would be unpacked. */
+        PyObject *stop = value == Py_None ? PyObject_CallNoArgs(PyExc_StopIteration)
+                                          : PyObject_CallOneArg(PyExc_StopIteration, value);
         Py_DECREF(value);
-        PyObject *stop = jt_take_error(), *before = jt_handle(stop);
+        if (stop == NULL)
+            return -1;
+        PyErr_SetObject(PyExc_StopIteration, stop);
+        Py_DECREF(stop);
+        stop = jt_take_error();
+        PyObject *before = jt_handle(stop);
         jt_wrapfail(generator, "did not yield");
         jt_handled(before);
         Py_DECREF(stop);
@@ -207,6 +214,18 @@ static void jt_release(jt_state *state) {
     Py_CLEAR(state->outcome);
 }
 
+/* Whether `error` is only what the interpreter makes of a StopIteration, `raised`, that a generator
+ * let pass. */
+static int jt_is_the_same_stop(PyObject *error, PyObject *raised) {
+    if (!jt_pluggy.step_over_stop_iteration || raised == NULL ||
+        !PyErr_GivenExceptionMatches(raised, PyExc_StopIteration) ||
+        !PyErr_GivenExceptionMatches(error, PyExc_RuntimeError))
+        return 0;
+    PyObject *cause = PyException_GetCause(error);
+    Py_XDECREF(cause);
+    return cause == raised;
+}
+
 /* A wrapper has yielded twice: pluggy ends the whole call there. */
 static int jt_second_yield(PyObject *generator, PyObject *value, jt_state *state) {
     Py_DECREF(value);
@@ -245,17 +264,9 @@ static int jt_resume(PyObject *generator, jt_state *state) {
         jt_set_result(state, value);
         return 0;
     }
-    if (jt_pluggy.step_over_stop_iteration &&
-        PyErr_GivenExceptionMatches(error, PyExc_RuntimeError) &&
-        PyErr_GivenExceptionMatches(state->raised, PyExc_StopIteration)) {
-        PyObject *cause = PyException_GetCause(error);
-        Py_XDECREF(cause);
-        if (cause == state->raised) {
-            if (jt_close_handling(generator, &error) == 0) {
-                Py_DECREF(error);
-                return 0;
-            }
-        }
+    if (jt_is_the_same_stop(error, state->raised) && jt_close_handling(generator, &error) == 0) {
+        Py_DECREF(error);
+        return 0;
     }
     jt_set_raised(state, error);
     return 0;
@@ -315,10 +326,10 @@ failed:
     return -1;
 }
 
-/* What a raise statement does to the exception: what is being handled becomes its context. */
-static void jt_raise_again(jt_state *state) {
-    PyErr_SetObject((PyObject *)Py_TYPE(state->raised), state->raised);
-    jt_set_raised(state, jt_take_error());
+/* Raises as `raise error` would: what is being handled becomes its context. Takes `error`. */
+static void jt_raise_anew(PyObject *error) {
+    PyErr_SetObject((PyObject *)Py_TYPE(error), error);
+    Py_DECREF(error);
 }
 
 /* The StopIteration that an old-style wrapper has put in place of another outcome: where pluggy
@@ -345,7 +356,8 @@ static int jt_resume_old(const jt_plan *plan, const jt_step *step, PyObject *gen
         Py_XINCREF(before);
         int failed = jt_read_outcome(state);
         if (failed == 0 && state->raised != NULL && !jt_pluggy.shared_outcome) {
-            jt_raise_again(state);
+            jt_raise_anew(state->raised);
+            state->raised = jt_take_error();
             if (state->raised != before &&
                 PyErr_GivenExceptionMatches(state->raised, PyExc_StopIteration))
                 jt_stop_inside_generator(state);
@@ -375,7 +387,10 @@ static int jt_resume_old(const jt_plan *plan, const jt_step *step, PyObject *gen
         jt_raise(error);
         return -1;
     }
-    jt_set_raised(state, error);
+    if (jt_is_the_same_stop(error, before))
+        Py_DECREF(error);
+    else
+        jt_set_raised(state, error);
     return 0;
 }
 
@@ -474,36 +489,53 @@ static void jt_raise_contained(const jt_plan *plan, PyObject *failures, jt_state
     }
 }
 
-/* Runs a plan on the values of a call. `level` is the frame to blame in warnings: 1 for the one
- * that this is called from. */
-static PyObject *jt_run(const jt_plan *plan, PyObject *const *values, int level) {
-    PyObject *few[JT_FEW], **room = few, *failures = NULL;
-    if (plan->room > JT_FEW && !(room = PyMem_Malloc((size_t)plan->room * sizeof *room)))
-        return PyErr_NoMemory();
-    /* Python functions look after the depth of recursion themselves. */
-    if (plan->foreign && Py_EnterRecursiveCall(" while calling a hook")) {
-        if (room != few)
-            PyMem_Free(room);
-        return NULL;
+/* Implementations that are all Python functions, and no wrappers: nothing else is to be done. */
+static PyObject *jt_run_plain(const jt_plan *plan, PyObject *const *values, PyObject **room) {
+    PyObject **results = room + plan->widest;
+    Py_ssize_t found = 0;
+    const jt_step *step = plan->steps, *end = step + plan->count;
+    for (; step < end; step++) {
+        PyObject *result = jt_call_step(plan, step, values, room);
+        if (result == Py_None)
+            Py_DECREF(result);
+        else if (result != NULL) {
+            if (plan->firstresult)
+                return result;
+            results[found++] = result;
+        }
+        else {
+            PyObject *error = jt_take_error();
+            while (found > 0)
+                Py_DECREF(results[--found]);
+            jt_raise_anew(error);
+            return NULL;
+        }
     }
+    if (plan->firstresult)
+        Py_RETURN_NONE;
+    return jt_list_of(results, found);
+}
+
+/* Implementations of any kind. */
+static PyObject *jt_run_all(const jt_plan *plan, PyObject *const *values, PyObject **room,
+                            int level) {
     PyObject **results = room + plan->widest, **generators = results + plan->plain;
+    PyObject *failures = NULL;
     Py_ssize_t found = 0, waiting = 0, done = 0;
-    int failed = 0;
+    jt_state state = {NULL, NULL, NULL};
     for (; done < plan->count; done++) {
         const jt_step *step = &plan->steps[done];
         PyObject *result = jt_call_step(plan, step, values, room);
         if (result == NULL) {
-            if (step->kind != JT_PLAIN || !plan->contain || !jt_contain(&failures, step)) {
-                failed = 1;
-                break;
-            }
+            if (step->kind == JT_PLAIN && plan->contain && jt_contain(&failures, step))
+                continue;
+            state.raised = jt_take_error();
+            break;
         }
-        else if (step->kind != JT_PLAIN) {
+        if (step->kind != JT_PLAIN) {
             if (jt_start(result) < 0) {
-                PyObject *error = jt_take_error();
+                state.raised = jt_take_error();
                 Py_DECREF(result);
-                jt_raise(error);
-                failed = 1;
                 break;
             }
             generators[waiting++] = result;
@@ -516,9 +548,6 @@ static PyObject *jt_run(const jt_plan *plan, PyObject *const *values, int level)
                 break;
         }
     }
-    jt_state state = {NULL, NULL, NULL};
-    if (failed)
-        state.raised = jt_take_error();
     if (plan->firstresult) {
         state.result = found ? results[0] : Py_None;
         if (!found)
@@ -528,30 +557,30 @@ static PyObject *jt_run(const jt_plan *plan, PyObject *const *values, int level)
         jt_set_raised(&state, jt_take_error());
     if (failures != NULL)
         jt_raise_contained(plan, failures, &state);
-    if (waiting != 0)
-        failed = jt_tear_down(plan, done, generators, waiting, &state, level);
-    else
-        failed = 0;
-    PyObject *result = NULL;
-    if (failed) /* the error is set */
-        ;
-    else if (state.raised != NULL)
-        PyErr_SetObject((PyObject *)Py_TYPE(state.raised), state.raised);
-    else {
-        result = state.result;
-        state.result = NULL;
+    if (waiting != 0 && jt_tear_down(plan, done, generators, waiting, &state, level) < 0)
+        jt_set_raised(&state, jt_take_error());
+    Py_CLEAR(state.outcome);
+    if (state.raised == NULL)
+        return state.result;
+    Py_CLEAR(state.result);
+    jt_raise_anew(state.raised);
+    return NULL;
+}
+
+/* Runs a plan on the values of a call. `level` is the frame to blame in warnings: 1 for the one
+ * that this is called from. */
+static PyObject *jt_run(const jt_plan *plan, PyObject *const *values, int level) {
+    PyObject *few[JT_FEW], **room = few, *result = NULL;
+    if (plan->room > JT_FEW && !(room = PyMem_Malloc((size_t)plan->room * sizeof *room)))
+        return PyErr_NoMemory();
+    if (plan->simple) /* Python functions look after the depth of recursion themselves */
+        result = jt_run_plain(plan, values, room);
+    else if (!Py_EnterRecursiveCall(" while calling a hook")) {
+        result = jt_run_all(plan, values, room, level);
+        Py_LeaveRecursiveCall();
     }
     if (room != few)
         PyMem_Free(room);
-    if (plan->foreign)
-        Py_LeaveRecursiveCall();
-    if (result == NULL) {
-        PyObject *error = jt_take_error();
-        jt_release(&state);
-        jt_raise(error);
-    }
-    else
-        jt_release(&state);
     return result;
 }
 
@@ -582,7 +611,7 @@ static PyObject *jt_multicall(PyObject *executor, PyObject *args, PyObject *kwar
 
 static PyMethodDef jt_multicall_def = {
     "multicall", (PyCFunction)(void (*)(void))jt_multicall, METH_VARARGS | METH_KEYWORDS,
-    PyDoc_STR("multicall($self, hook_name, hook_impls, caller_kwargs, firstresult)\n--\n\n"
+    PyDoc_STR("multicall(hook_name, hook_impls, caller_kwargs, firstresult)\n--\n\n"
               "Call every implementation of a hook, the last of hook_impls first.\n\n"
               "Returns the list of results that are not None; with firstresult the first one, or\n"
               "None. Raises what an implementation or a wrapper raises, and pluggy's HookCallError\n"

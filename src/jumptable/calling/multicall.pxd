@@ -7,3 +7,6 @@ cdef PyObject *run(jt_plan *plan, PyObject **values, int level) noexcept
 
 # -1: not made by this module. Otherwise whether it contains the faults of this hook.
 cdef int contains(object executor, object hook) except -2
+
+# Drops the plan that is kept for a hook.
+cdef int forget(object executor, object hook) except -1

@@ -73,6 +73,14 @@ cdef class Executor:
         self.contained = contained
         self.plans = {}
 
+    @property
+    def multicall(self):
+        """The function that managers call; pickles as this attribute."""
+        return jt_new_multicall(<PyObject *>self)
+
+    def __reduce__(self):
+        return Executor, (self.contained,)
+
     cdef bint contains(self, hook) except -1:
         if isinstance(self.contained, bool):
             return self.contained
@@ -84,6 +92,15 @@ cdef int contains(object executor, object hook) except -2:
         return -1
     cdef PyObject *own = PyCFunction_GET_SELF(executor)
     return own != NULL and (<Executor>own).contains(hook)
+
+
+cdef int forget(object executor, object hook) except -1:
+    cdef PyObject *own = NULL
+    if jt_is_multicall(executor):
+        own = PyCFunction_GET_SELF(executor)
+    if own != NULL:
+        (<Executor>own).plans.pop(hook, None)
+    return 0
 
 
 cdef object plan_call(
@@ -124,8 +141,7 @@ def new_multicall(contained):
 
     ``contained`` says for which hooks it contains faults: True, False, or a set of their names.
     """
-    executor = Executor(contained)
-    return jt_new_multicall(<PyObject *>executor)
+    return Executor(contained).multicall
 
 
 def is_multicall(executor):

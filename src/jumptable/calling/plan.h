@@ -39,7 +39,7 @@ typedef struct {
     PyObject *const *defaults;
     int firstresult;
     int contain;         /* an implementation that raises does not keep the others from running */
-    int foreign;         /* some implementation is no Python function */
+    int simple;          /* Python functions only, none a wrapper, and nothing to contain */
     /* The scratch room that a call needs, in pointers: arguments, results, generators. */
     Py_ssize_t widest, plain, room;
 } jt_plan;

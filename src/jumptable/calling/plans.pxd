@@ -31,7 +31,7 @@ cdef extern from "plan.h":
         PyObject **defaults
         int firstresult
         int contain
-        int foreign
+        int simple
         Py_ssize_t widest
         Py_ssize_t plain
         Py_ssize_t room

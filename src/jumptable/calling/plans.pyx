@@ -104,6 +104,7 @@ cdef Plan new_plan(
     c.sources = <Py_ssize_t *>PyMem_Calloc(len(impls) * len(known) + 1, sizeof(Py_ssize_t))
     if c.steps == NULL or c.sources == NULL:
         raise MemoryError
+    c.simple = not contain
     cdef Py_ssize_t index, used = 0
     for index in range(len(impls) - 1, -1, -1):
         impl = <object>PyTuple_GET_ITEM(impls, index)
@@ -174,8 +175,8 @@ cdef Py_ssize_t add_step(Plan plan, object impl, tuple known, Py_ssize_t used) e
         step.callable = PyMethod_GET_FUNCTION(function)
         step.self = PyMethod_GET_SELF(function)
     step.python = PyFunction_Check(<object>step.callable)
-    if not step.python:
-        c.foreign = True
+    if not step.python or step.kind != JT_PLAIN:
+        c.simple = False
     if keywords:
         plan.kept.append(keywords)
         step.keywords = <PyObject *>keywords

@@ -10,7 +10,7 @@ import types
 import warnings
 
 import pluggy
-from pluggy import _callers, _hooks, _manager
+from pluggy import _callers, _hooks
 
 __all__ = [
     "CALL",
@@ -50,7 +50,7 @@ PluginManager = pluggy.PluginManager
 Result = pluggy.Result
 SubsetHookCaller = _hooks._SubsetHookCaller
 
-MULTICALL = _manager._multicall
+MULTICALL = _callers._multicall
 CALL = HookCaller.__call__
 EXECUTE = PluginManager._hookexec
 
