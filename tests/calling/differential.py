@@ -433,16 +433,8 @@ class Run:
                 self.log.append("another hookexec")
                 return stock(*args)
 
-        match of:
-            case "impl":
-                impls = caller._hookimpls
-                setattr(impls[index % len(impls)], field, value)
-            case "options":
-                caller.spec.opts[field] = value
-            case "spec":
-                setattr(caller.spec, field, value)
-            case "caller":
-                setattr(caller, field, value)
+        impls = caller._hookimpls
+        setattr(caller if of == "caller" else impls[index % len(impls)], field, value)
 
     def do_monitor(self, kind: str) -> None:
         def before(name: str, impls: Any, kwargs: Any) -> None:

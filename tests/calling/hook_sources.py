@@ -158,6 +158,12 @@ OLD_WRAPPERS = {
         outcome = run.seen((yield run.value(impl)))
         run.leave(impl, outcome)
     """,
+    "gets the result": """
+        run.enter(impl, args)
+        result = run.seen((yield)).get_result()
+        if isinstance(result, list):
+            result.append(impl.label)
+    """,
     "only yields": """
         run.enter(impl, args)
         run.seen((yield))
@@ -171,12 +177,6 @@ OLD_WRAPPERS = {
         run.enter(impl, args)
         outcome = run.seen((yield))
         outcome.force_exception(run.error(impl))
-    """,
-    "gets the result": """
-        run.enter(impl, args)
-        result = run.seen((yield)).get_result()
-        if isinstance(result, list):
-            result.append(impl.label)
     """,
     "swallows": """
         run.enter(impl, args)
