@@ -64,15 +64,6 @@ static inline jt_caller *jt_caller_of(PyObject *self, int kind) {
     return (jt_caller *)((char *)self + jt_caller_offsets[kind]);
 }
 
-static inline PyObject *jt_peek_at(PyObject *object, Py_ssize_t offset) {
-    PyObject **field = (PyObject **)((char *)object + offset);
-#ifdef Py_GIL_DISABLED
-    return __atomic_load_n(field, __ATOMIC_ACQUIRE);
-#else
-    return *field;
-#endif
-}
-
 /* Names in the code that calls are interned, as are those of the implementations' parameters. */
 static int jt_same_names(PyObject *known, PyObject *names, Py_ssize_t count) {
     if (known == names) /* the same line of code as before */
@@ -142,10 +133,10 @@ static jt_plan *jt_find(PyObject *state, PyObject *names) {
 #endif
     if (found == NULL)
         return NULL;
-    if (found->executor == executor && found->list == jt_peek_at(hook->home, jt_callers.impls) &&
-        found->spec == jt_peek_at(hook->home, jt_callers.specification) &&
-        jt_peek_at(hook->home, jt_callers.history) == Py_None &&
-        jt_peek_at(hook->home, jt_callers.hookexec) == hook->hookexec && jt_same_impls(found))
+    if (found->executor == executor && found->list == jt_peek(hook->home, jt_callers.impls) &&
+        found->spec == jt_peek(hook->home, jt_callers.specification) &&
+        jt_peek(hook->home, jt_callers.history) == Py_None &&
+        jt_peek(hook->home, jt_callers.hookexec) == hook->hookexec && jt_same_impls(found))
         return found;
     Py_DECREF(found->owner);
     return NULL;

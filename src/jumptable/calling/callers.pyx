@@ -148,6 +148,7 @@ cdef int keep(State state, Plan plan) except -1:
         state.plans[index] = plan
     return 0
 
+
 for field in range(len(FIELDS)):
     forwarded[field].name = jt_member_of(<PyObject *>MEMBERS[field]).name
     forwarded[field].get = jt_get_of_home
@@ -168,6 +169,7 @@ SubsetHookCaller = jt_new_type(
     JT_SUBSET_CALLER,
     NULL,
 )
+
 
 def take_over(home):
     """A compiled caller of the hook that ``home``, a caller of pluggy's, calls.

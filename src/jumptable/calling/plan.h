@@ -6,6 +6,16 @@
 
 #include <Python.h>
 
+/* What a field of an object holds, to be compared only: without a GIL it may be gone by now. */
+static inline PyObject *jt_peek(PyObject *object, Py_ssize_t offset) {
+    PyObject **field = (PyObject **)((char *)object + offset);
+#ifdef Py_GIL_DISABLED
+    return _Py_atomic_load_ptr_acquire(field);
+#else
+    return *field;
+#endif
+}
+
 typedef enum { JT_PLAIN, JT_WRAPPER, JT_OLD_WRAPPER } jt_kind;
 
 /* One implementation. Its arguments are the values that `sources[first ... first + arguments]`
