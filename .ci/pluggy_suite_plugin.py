@@ -102,7 +102,7 @@ def check_managers() -> str:
         raise Failure(f"only {len(managers)} managers with {len(callers)} callers were made")
     if MODE == "multicall":
         tests = sys.modules["test_multicall"]
-        if not is_multicall(tests._multicall) or not is_multicall(_manager._multicall):
+        if not is_multicall(tests._multicall) or not is_multicall(vars(_manager)["_multicall"]):
             raise Failure("the tests have not had the compiled multicall")
         kind: tuple[type, ...] = (pluggy.HookCaller,)
     else:

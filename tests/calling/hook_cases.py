@@ -37,10 +37,10 @@ OPERATIONS = ["reverse", "pop", "repeat", "swap", "clear", "rotate", "same", "mo
 # does not look again at what is worked out once, an implementation's names of arguments and kind
 # of wrapper, the spec's names and options: nobody is known to change these.
 FIELDS: list[tuple[str, str, Any]] = [
-    *(("impl", each, value) for each in ("tryfirst", "plugin_name") for value in (True, "")),
-    *(("impl", "function", value) for value in (None, 3)),
-    *(("caller", field, value) for field, value in [("spec", None), ("_call_history", [])]),
-    *(("caller", field, "new") for field in ("_hookimpls", "_hookexec")),
+    *[("impl", "function", None), ("impl", "function", 3)],
+    *[("impl", "tryfirst", True), ("impl", "plugin_name", "another")],
+    *[("caller", "spec", None), ("caller", "_call_history", [])],
+    *[("caller", "_hookimpls", "new"), ("caller", "_hookexec", "new")],
 ]
 # How a callable that is no plain method looks; pluggy takes these in call_extra, and directly.
 ODD = ["function", "partial", "callable", "wrapped", "builtin", "class", "bound"]
