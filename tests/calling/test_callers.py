@@ -400,3 +400,39 @@ def test_pickling() -> None:
     assert type(manager.hook.hook) is HookCaller
     assert manager.hook.hook(one=1, two=2) == [(1, 2)]
     assert manager.hook.hook.call_extra([], {"one": 1, "two": 2}) == [(1, 2)]
+
+
+def test_every_way_to_set_what_runs_the_calls() -> None:
+    manager: Any = new_manager(Pair())
+    hook = manager.hook.hook
+    compiled = manager._inner_hookexec
+
+    def other(*_: object) -> str:
+        return "other"
+
+    def by_update(value: object) -> None:
+        vars(manager).update(_inner_hookexec=value)
+
+    def by_item(value: object) -> None:
+        vars(manager)["_inner_hookexec"] = value
+
+    def by_setattr(value: object) -> None:
+        object.__setattr__(manager, "_inner_hookexec", value)
+
+    def by_attribute(value: object) -> None:
+        manager._inner_hookexec = value
+
+    def by_clearing(value: object) -> None:
+        kept = vars(manager).copy()
+        vars(manager).clear()
+        vars(manager).update(kept, _inner_hookexec=value)
+
+    for setter in (by_update, by_item, by_setattr, by_attribute, by_clearing):
+        for _ in range(100):  # the interpreter specialises what it runs often
+            setter(other)
+            assert hook(one=1, two=2) == "other"
+            setter(compiled)
+            assert hook(one=1, two=2) == [(1, 2)]
+    del manager._inner_hookexec
+    with pytest.raises(AttributeError, match="_inner_hookexec"):
+        hook(one=1, two=2)

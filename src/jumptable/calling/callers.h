@@ -109,6 +109,7 @@ static jt_plan *jt_find(PyObject *state, PyObject *names) {
     Py_DECREF(executor);
     Py_BEGIN_CRITICAL_SECTION(state);
 #elif PY_VERSION_HEX < 0x030C0000 /* dictionaries have versions: PEP 509 */
+    /* Later ones have watchers instead, whom 3.13 does not tell of every store. */
     uint64_t version = ((PyDictObject *)hook->attributes)->ma_version_tag;
     if (hook->version != version) {
         hook->executor = PyDict_GetItemWithError(hook->attributes, jt_callers.executor_name);
