@@ -400,7 +400,10 @@ def quiet_collector() -> Iterator[None]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            yield
+            try:
+                yield
+            finally:
+                gc.collect()
     finally:
         sys.unraisablehook = hook
         gc.unfreeze()
