@@ -41,7 +41,7 @@ def test_the_short_cut_for_builtins_agrees_with_inspect(module: ModuleType) -> N
         (jt.from_pointer(1, "double()"), "()"),
         (jt.from_pointer(1, "double(double, int32_t)"), "(arg1, arg2, /)"),
     ],
-    ids=str,
+    ids=["abs", "append", "getpid", "none", "two"],
 )
 def test_what_takes_plain_arguments_needs_no_inspect(
     function: BuiltinFunctionType, shape: str

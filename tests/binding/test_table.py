@@ -220,7 +220,7 @@ FAILING: list[tuple[Any, list[str]]] = [
 ]
 
 
-@pytest.mark.parametrize(("source", "problems"), FAILING, ids=repr)
+@pytest.mark.parametrize(("source", "problems"), FAILING)
 def test_a_failed_bind_lists_everything_and_changes_nothing(
     basic: jt.Plugin, source: Any, problems: list[str]
 ) -> None:
