@@ -174,8 +174,12 @@ static PyObject *jt_run_all(const jt_plan *plan, PyObject *const *values, PyObje
         jt_set_raised(&state, jt_take_error());
     if (failures != NULL)
         jt_raise_contained(plan, failures, &state);
-    if (waiting != 0 && jt_tear_down(plan, done, generators, waiting, &state, level) < 0)
-        jt_set_raised(&state, jt_take_error());
+    if (waiting != 0 && jt_tear_down(plan, done, generators, waiting, &state, level) < 0) {
+        PyObject *error = jt_take_error();
+        jt_release(&state);
+        jt_raise(error);
+        return NULL;
+    }
     Py_CLEAR(state.outcome);
     if (state.raised == NULL)
         return state.result;
