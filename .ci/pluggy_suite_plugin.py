@@ -24,7 +24,7 @@ from pluggy import _callers, _manager
 
 import jumptable.pluggy
 from jumptable.calling.callers import HookCaller, SubsetHookCaller
-from jumptable.calling.multicall import is_multicall, multicall
+from jumptable.calling.multicall import is_multicall, new_multicall
 
 MODE = os.environ["JUMPTABLE_SUITE"]
 STOCK = _callers._multicall
@@ -77,7 +77,7 @@ if MODE == "drop-in":
 elif MODE == "multicall":
     for name in MULTICALL_MODULES:
         if name in sys.modules:
-            sys.modules[name]._multicall = multicall  # type: ignore[attr-defined]
+            sys.modules[name]._multicall = new_multicall(False)  # type: ignore[attr-defined]
 elif MODE != "run":
     raise Failure(f"JUMPTABLE_SUITE is {MODE!r}")
 remember_managers()

@@ -82,7 +82,7 @@ def test_looks_like_pluggys_own() -> None:
 
 def test_fields_are_those_of_the_home() -> None:
     manager = new_manager(Pair())
-    held: Any = manager.hook.hook.__reduce__()[1][0]
+    held: Any = manager.hook.hook.__reduce__()[2]
     assert type(held) is pluggy.HookCaller
     caller: Any = manager.hook.hook
     for field in ("spec", "_hookimpls", "_call_history", "_hookexec", "name"):

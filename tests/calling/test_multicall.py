@@ -11,7 +11,7 @@ import pluggy
 import pytest
 
 from jumptable.calling import stock
-from jumptable.calling.multicall import is_multicall, multicall, new_multicall
+from jumptable.calling.multicall import is_multicall, new_multicall
 
 
 def impl(function: Any, **options: Any) -> Any:
@@ -27,9 +27,9 @@ def same(value: object) -> object:
 def nothing() -> None: ...
 
 
-@pytest.fixture(params=["for all", "for a manager"])
-def call(request: pytest.FixtureRequest) -> Any:
-    return multicall if request.param == "for all" else new_multicall(False)
+@pytest.fixture
+def call() -> Any:
+    return new_multicall(False)
 
 
 def test_signature(call: Any) -> None:

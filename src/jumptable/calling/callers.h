@@ -10,6 +10,7 @@
  *     NULL; then pluggy's own code runs.
  *   - A State's plans change only under the lock of the State (with a GIL, that is the lock).
  *     A reader takes a reference to a plan's owner under it, and holds that for the whole call.
+ *   - What `prepare` makes of a call may be a refusal, a plan that says: pluggy's own code.
  *   - Plans are compared with what pluggy's objects hold now at each call, so nobody has to be told
  *     of a registration. What was only compared is not followed: it may be gone. The list is
  *     compared under its own lock. */
@@ -31,7 +32,7 @@ typedef struct {
     PyObject *executor;   /* what it held as _inner_hookexec when `version` was its version */
     uint64_t version;
     jt_plan *plans[JT_PLANS]; /* the first `used` */
-    int used;
+    int used; /* 0 as long as hookexec and attributes are not known */
 } jt_hook;
 
 /* The head of State, asserted against Cython's layout when the module is imported. */
@@ -59,6 +60,7 @@ static jt_callers_t jt_callers;
 /* Where the jt_caller is in callers of each of the two types. */
 enum { JT_CALLER, JT_SUBSET_CALLER };
 static Py_ssize_t jt_caller_offsets[2];
+static PyTypeObject *jt_caller_types[2];
 
 static inline jt_caller *jt_caller_of(PyObject *self, int kind) {
     return (jt_caller *)((char *)self + jt_caller_offsets[kind]);
@@ -102,6 +104,8 @@ static jt_plan *jt_find(PyObject *state, PyObject *names) {
     jt_hook *hook = &((jt_state_object *)state)->hook;
     Py_ssize_t count = names == NULL ? 0 : PyTuple_GET_SIZE(names);
     jt_plan *found = NULL;
+    if (hook->used == 0)
+        return NULL;
 #ifdef Py_GIL_DISABLED
     PyObject *executor;
     if (PyDict_GetItemRef(hook->attributes, jt_callers.executor_name, &executor) <= 0)
@@ -174,13 +178,13 @@ static inline PyObject *jt_call_hook(int kind, PyObject *self, PyObject *const *
         owner = jt_callers.prepare(state, names);
         if (owner == NULL)
             return NULL;
-        if (owner == Py_None) {
-            Py_DECREF(owner);
-            return jt_call_stock(self, args, given, names);
-        }
-        plan = jt_plan_of(owner);
+        plan = owner == Py_None ? NULL : jt_plan_of(owner);
     }
-    PyObject *result = jt_callers.run(plan, (PyObject **)args, 1);
+    PyObject *result;
+    if (plan == NULL || plan->refused)
+        result = jt_call_stock(self, args, given, names);
+    else
+        result = jt_callers.run(plan, (PyObject **)args, 1);
     Py_DECREF(owner);
     return result;
 }
@@ -237,18 +241,30 @@ static PyObject *jt_new_type(const char *name, const char *doc, PyTypeObject *ba
     if (type == NULL)
         return NULL;
     /* The interpreter keeps traversing it; Python code cannot put anything else there. */
-    if (PyObject_DelAttrString(type, "_state") < 0) {
+    if (PyObject_DelAttrString(type, "_state") < 0 ||
+        PyObject_DelAttrString(type, "__vectorcalloffset__") < 0) {
         Py_DECREF(type);
         return NULL;
     }
-    /* Set here, not in the spec: tp_call stays the inherited one, which runs pluggy's __call__. */
-    ((PyTypeObject *)type)->tp_flags |= Py_TPFLAGS_HAVE_VECTORCALL;
-    PyType_Modified((PyTypeObject *)type);
+    jt_caller_types[kind] = (PyTypeObject *)type;
     return type;
 }
 
+/* Set here, not in the spec: tp_call stays the inherited one, which runs pluggy's __call__. From
+ * 3.12 on the interpreter takes the flag away when somebody replaces that. */
+static void jt_call_compiled(int kind) {
+    PyTypeObject *type = jt_caller_types[kind];
+    if (!(type->tp_flags & Py_TPFLAGS_HAVE_VECTORCALL)) {
+        type->tp_flags |= Py_TPFLAGS_HAVE_VECTORCALL;
+        PyType_Modified(type);
+    }
+}
+
+/* The State of a caller; None for one that has none, and for anything else. */
 static inline PyObject *jt_state_of(PyObject *self, int kind) {
-    PyObject *state = jt_caller_of(self, kind)->state;
+    PyObject *state = NULL;
+    if (Py_TYPE(self) == jt_caller_types[kind])
+        state = jt_caller_of(self, kind)->state;
     return state == NULL ? Py_None : state;
 }
 

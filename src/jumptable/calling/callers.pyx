@@ -4,12 +4,17 @@ cimport cython
 from cpython.object cimport PyObject, PyTypeObject
 from libc.stdint cimport uint64_t
 
-from .multicall cimport contains, forget, run
+from .multicall cimport contains, forget_plan, run
 from .plans cimport Plan, jt_plan, new_plan
 
+import copyreg
 import types
+from weakref import WeakSet
 
 from . import stock
+
+cdef extern from "found.h":
+    object jt_found(object, object)
 
 cdef extern from "callers.h":
     enum:
@@ -38,6 +43,7 @@ cdef extern from "callers.h":
     jt_callers_t jt_callers
     object jt_new_type(const char *, const char *, PyTypeObject *, int, PyGetSetDef *)
     void jt_adopt(PyObject *, PyObject *, int) noexcept
+    void jt_call_compiled(int) noexcept
     PyObject *jt_state_of(PyObject *, int) noexcept
     ctypedef struct PyGetSetDef:
         const char *name
@@ -82,20 +88,39 @@ cdef class State:
     # What the pointers of `c` borrow from.
     cdef object home, hookexec
     cdef dict attributes
-    cdef list plans
+    cdef tuple plans
     cdef object removed  # the plugins that a subset caller leaves out, or None
+    cdef object multicall  # the manager's, which may be below what monitors it
+    cdef object subsets  # weak references to the States of subset callers, or None
     cdef int next
+    cdef object __weakref__
 
 
-cdef State new_state(home, hookexec, dict attributes, removed):
+cdef State new_state(home, removed):
     cdef State state = State.__new__(State)
-    state.home, state.hookexec, state.removed = home, hookexec, removed
-    state.attributes = attributes
-    state.plans = [None] * JT_PLANS
+    state.home, state.removed = home, removed
     state.c.home = <PyObject *>state.home
-    state.c.hookexec = <PyObject *>state.hookexec
-    state.c.attributes = <PyObject *>state.attributes
+    state.plans = (None,) * JT_PLANS
     return state
+
+
+cdef bint is_managed(home):
+    """Whether a caller of pluggy's is run by a manager in pluggy's own way."""
+    hookexec = home._hookexec
+    return (
+        type(hookexec) is METHOD
+        and hookexec.__func__ is EXECUTE
+        and isinstance(hookexec.__self__, MANAGER)
+    )
+
+
+cdef int settle(State state, hookexec, dict attributes) except -1:
+    with cython.critical_section(state):
+        if state.attributes is None:
+            state.hookexec, state.attributes = hookexec, attributes
+            state.c.hookexec = <PyObject *>state.hookexec
+            state.c.attributes = <PyObject *>state.attributes
+    return 0
 
 
 cdef object prepare(PyObject *self, PyObject *names):
@@ -103,15 +128,24 @@ cdef object prepare(PyObject *self, PyObject *names):
     """
     cdef State state = <State><object>self
     cdef tuple keywords = () if names == NULL else <tuple><object>names
-    if "self" in keywords:  # pluggy's __call__ has a parameter of that name
-        return None
-    home = state.home
-    executor = state.attributes.get(EXECUTOR_NAME)
-    cdef int contain = contains(executor, home.name)
-    if contain < 0:
-        if executor is not STOCK_MULTICALL:
+    for name in keywords:
+        # pluggy's __call__ has a parameter of that name.
+        if type(name) is not str or name == "self":
             return None
+    home = state.home
+    # Not before the first call: a home that is being copied gets its fields late.
+    if state.attributes is None:
+        if not is_managed(home):
+            return None
+        settle(state, home._hookexec, home._hookexec.__self__.__dict__)
+    executor = jt_found(state.attributes, EXECUTOR_NAME)
+    cdef int contain = contains(executor, home.name)
+    if contain >= 0:
+        state.multicall = executor
+    elif executor is STOCK_MULTICALL:
         contain = False
+    else:
+        return None
     impls = home._hookimpls
     if (
         home._hookexec is not state.hookexec
@@ -124,8 +158,6 @@ cdef object prepare(PyObject *self, PyObject *names):
     cdef Plan plan = new_plan(
         home.name, keywords, tuple(impls), state.removed, spec, firstresult, contain
     )
-    if plan is None:
-        return None
     plan.list, plan.executor = impls, executor
     plan.c.list = <PyObject *>plan.list
     plan.c.executor = <PyObject *>plan.executor
@@ -143,9 +175,21 @@ cdef int keep(State state, Plan plan) except -1:
         else:
             index = state.next
             state.next = (state.next + 1) % JT_PLANS
-            state.c.used = max(state.c.used, index + 1)
+        # A new tuple: the old one, and what it holds, may be in use.
+        plans = (*state.plans[:index], plan, *state.plans[index + 1 :])
         state.c.plans[index] = &plan.c
-        state.plans[index] = plan
+        state.c.used = max(state.c.used, index + 1)
+        state.plans = plans
+    return 0
+
+
+cdef int forget(State state) except -1:
+    """Let go of all plans, and so of the plugins that they call."""
+    with cython.critical_section(state):
+        state.c.used = state.next = 0
+        state.plans = (None,) * JT_PLANS
+    if state.multicall is not None:
+        forget_plan(state.multicall, state.home.name)
     return 0
 
 
@@ -177,55 +221,71 @@ def take_over(home):
     Both share everything but their speed. What is no plain HookCaller of a plugin manager is
     returned as it is.
     """
-    if type(home) is not STOCK_CALLER:
+    if type(home) is not STOCK_CALLER or not is_managed(home):
         return home
-    hookexec = home._hookexec
-    if (
-        type(hookexec) is not METHOD
-        or hookexec.__func__ is not EXECUTE
-        or not isinstance(hookexec.__self__, MANAGER)
-    ):
-        return home
-    cdef State state = new_state(home, hookexec, hookexec.__self__.__dict__, None)
+    if STOCK_CALLER.__call__ is CALL:
+        jt_call_compiled(JT_CALLER)
+        jt_call_compiled(JT_SUBSET_CALLER)
     caller = HookCaller.__new__(HookCaller)
-    jt_adopt(<PyObject *>caller, <PyObject *>state, JT_CALLER)
+    set_home(caller, home)
     return caller
 
 
 def take_over_subset(subset):
     """A compiled form of a subset caller of pluggy's, where what it leaves out of is compiled."""
-    if type(subset) is not STOCK_SUBSET_CALLER or type(subset._orig) is not HookCaller:
+    if type(subset) is not STOCK_SUBSET_CALLER:
         return subset
     return subset_of(subset._orig, subset._remove_plugins)
 
 
 def subset_of(original, removed):
-    """A compiled caller of what the compiled caller ``original`` calls, but for some plugins."""
-    cdef State state = <State?><object>jt_state_of(<PyObject *>original, JT_CALLER)
-    state = new_state(state.home, state.hookexec, state.attributes, removed)
+    """A caller of what the caller ``original`` calls, but for some plugins; compiled if that is."""
+    found = <object>jt_state_of(<PyObject *>original, JT_CALLER)
+    if found is None:
+        return STOCK_SUBSET_CALLER(original, removed)
+    cdef State state = <State?>found
+    cdef State subset = new_state(state.home, removed)
     caller = SubsetHookCaller(original, removed)
-    jt_adopt(<PyObject *>caller, <PyObject *>state, JT_SUBSET_CALLER)
+    jt_adopt(<PyObject *>caller, <PyObject *>subset, JT_SUBSET_CALLER)
+    subsets = WeakSet()
+    with cython.critical_section(state):
+        if state.subsets is None:
+            state.subsets = subsets
+        subsets = state.subsets
+    subsets.add(subset)
     return caller
+
+
+def set_home(self, home):
+    """Make a caller that was made without one, as copies are, call what ``home`` calls."""
+    if type(home) is not STOCK_CALLER:
+        raise TypeError(f"found {type(home).__name__!r}, expected a pluggy.HookCaller")
+    if type(self) is not HookCaller or <object>jt_state_of(<PyObject *>self, JT_CALLER) is not None:
+        raise TypeError("expected a compiled HookCaller that was made without a home")
+    cdef State state = new_state(home, None)
+    jt_adopt(<PyObject *>self, <PyObject *>state, JT_CALLER)
 
 
 def remove_plugin(self, plugin):
     """pluggy's own, after which no plan keeps the plugin alive."""
     STOCK_CALLER._remove_plugin(self, plugin)
-    cdef PyObject *found = jt_state_of(<PyObject *>self, JT_CALLER)
-    cdef State state
-    if <object>found is None:
+    found = <object>jt_state_of(<PyObject *>self, JT_CALLER)
+    if found is None:
         return
-    state = <State?><object>found
-    with cython.critical_section(state):
-        state.c.used = state.next = 0
-        state.plans = [None] * JT_PLANS
-    forget(state.attributes.get(EXECUTOR_NAME), self.name)
+    cdef State state = <State?>found
+    forget(state)
+    if state.subsets is not None:
+        for subset in tuple(state.subsets):
+            forget(<State?>subset)
 
 
 def reduce_caller(self):
-    """Copied and pickled as its home, and taken over again."""
-    cdef State state = <State?><object>jt_state_of(<PyObject *>self, JT_CALLER)
-    return take_over, (state.home,)
+    """Copied and pickled as its home."""
+    found = <object>jt_state_of(<PyObject *>self, JT_CALLER)
+    if found is None:
+        raise TypeError(f"cannot pickle or copy {type(self).__name__!r}: it calls no hook")
+    # The home comes after the caller exists: through its manager it leads to the caller.
+    return copyreg.__newobj__, (HookCaller,), (<State?>found).home
 
 
 def reduce_subset_caller(self):
@@ -235,12 +295,20 @@ def reduce_subset_caller(self):
 
 HookCaller._remove_plugin = remove_plugin
 HookCaller.__reduce__ = reduce_caller
+HookCaller.__setstate__ = set_home
 SubsetHookCaller.__reduce__ = reduce_subset_caller
+jt_call_compiled(JT_CALLER)
+jt_call_compiled(JT_SUBSET_CALLER)
 
-jt_callers.specification = jt_member_of(<PyObject *>MEMBERS[FIELDS.index("spec")]).offset
-jt_callers.impls = jt_member_of(<PyObject *>MEMBERS[FIELDS.index("_hookimpls")]).offset
-jt_callers.history = jt_member_of(<PyObject *>MEMBERS[FIELDS.index("_call_history")]).offset
-jt_callers.hookexec = jt_member_of(<PyObject *>MEMBERS[FIELDS.index("_hookexec")]).offset
+
+cdef Py_ssize_t offset_of(str field):
+    return jt_member_of(<PyObject *>MEMBERS[FIELDS.index(field)]).offset
+
+
+jt_callers.specification = offset_of("spec")
+jt_callers.impls = offset_of("_hookimpls")
+jt_callers.history = offset_of("_call_history")
+jt_callers.hookexec = offset_of("_hookexec")
 jt_callers.executor_name = <PyObject *>EXECUTOR_NAME
 jt_callers.call = <PyObject *>CALL
 jt_callers.prepare = prepare

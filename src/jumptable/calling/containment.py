@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 import pluggy
 
@@ -21,10 +22,12 @@ def group_of(
     Its attribute ``results`` holds what the hook call would have returned without them.
     """
     for impl, error in failures:
-        notes = list(getattr(error, "__notes__", ()))
-        note = f"raised by the plugin {impl.plugin_name!r} in the hook {hook!r}"
-        if note not in notes:
-            error.__notes__ = [*notes, note]
+        # An exception may refuse attributes; that must not lose what all of them say.
+        with suppress(Exception):
+            notes = list(getattr(error, "__notes__", ()))
+            note = f"raised by the plugin {impl.plugin_name!r} in the hook {hook!r}"
+            if note not in notes:
+                error.__notes__ = [*notes, note]
     ran = f"{len(failures)} of {total} implementations of the hook {hook!r} raised"
     group = ExceptionGroup(ran, [error for _, error in failures])
     group.results = results  # type: ignore[attr-defined]

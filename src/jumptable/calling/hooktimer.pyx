@@ -23,6 +23,9 @@ from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF
 from libc.stdint cimport int64_t
 
+cdef extern from "found.h":
+    object jt_found(object, object)
+
 cdef extern from "clock.h":
     int64_t jt_now() noexcept nogil
 
@@ -149,7 +152,7 @@ cdef class TimedGenerator:
 
 cdef Thread thread_of(Recorder recorder):
     ident = PyThread_get_thread_ident()
-    thread = recorder.threads.get(ident)
+    thread = jt_found(recorder.threads, ident)
     if thread is None:
         thread = Thread.__new__(Thread)
         (<Thread>thread).accounts = {}
@@ -159,7 +162,7 @@ cdef Thread thread_of(Recorder recorder):
 
 cdef Account account_of(Timed timed):
     thread = thread_of(timed.recorder)
-    account = thread.accounts.get(timed.key)
+    account = jt_found(thread.accounts, timed.key)
     if account is None:
         account = Account.__new__(Account)
         (<Account>account).thread = thread
@@ -299,7 +302,7 @@ cdef list twins_of(Recorder recorder, str name, implementations):
     """Twins of these implementations, kept until the hook is called with others."""
     cdef list originals, twins
     cdef Py_ssize_t i
-    found = recorder.twins.get(name)
+    found = jt_found(recorder.twins, name)
     if found is not None:
         originals, twins = <tuple>found
         if len(originals) == len(implementations):

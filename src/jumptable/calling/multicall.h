@@ -33,11 +33,6 @@ static PyObject *jt_call_replaced(const jt_step *step, PyObject **arguments) {
                             step->keywords);
     Py_LeaveRecursiveCall();
     Py_DECREF(function);
-    if (result != NULL && step->kind != JT_PLAIN && !PyIter_Check(result)) {
-        PyErr_Format(PyExc_TypeError, "'%.200s' object is not an iterator",
-                     Py_TYPE(result)->tp_name);
-        Py_CLEAR(result);
-    }
     return result;
 }
 
@@ -209,7 +204,7 @@ static PyObject *jt_run(const jt_plan *plan, PyObject *const *values, int level)
  * PluginManager._hookexec and the caller's own method. */
 #define JT_FRAMES 2
 
-/* A builtin function, whose __self__ is an Executor or nothing. */
+/* A builtin function, whose __self__ is an Executor. */
 static PyObject *jt_multicall(PyObject *executor, PyObject *args, PyObject *kwargs) {
     static char *names[] = {"hook_name", "hook_impls", "caller_kwargs", "firstresult", NULL};
     PyObject *hook, *impls, *given, *result, *values = NULL;
@@ -220,7 +215,7 @@ static PyObject *jt_multicall(PyObject *executor, PyObject *args, PyObject *kwar
     PyObject *plan = jt_pluggy.plan_call(hook, impls, given, firstresult, executor, &values);
     if (plan == NULL)
         result = NULL;
-    else if (plan == Py_None)
+    else if (plan == Py_None || jt_plan_of(plan)->refused)
         result = PyObject_CallFunctionObjArgs(jt_pluggy.stock, hook, impls, given,
                                               firstresult ? Py_True : Py_False, NULL);
     else

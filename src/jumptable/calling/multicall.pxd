@@ -9,4 +9,4 @@ cdef PyObject *run(jt_plan *plan, PyObject **values, int level) noexcept
 cdef int contains(object executor, object hook) except -2
 
 # Drops the plan that is kept for a hook.
-cdef int forget(object executor, object hook) except -1
+cdef int forget_plan(object executor, object hook) except -1

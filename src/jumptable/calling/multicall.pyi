@@ -2,12 +2,6 @@ from collections.abc import Callable, Mapping, Sequence
 
 from pluggy import HookImpl
 
-def multicall(
-    hook_name: str,
-    hook_impls: Sequence[HookImpl],
-    caller_kwargs: Mapping[str, object],
-    firstresult: bool,
-) -> object | list[object]: ...
 def new_multicall(
     contained: bool | frozenset[str],
 ) -> Callable[[str, Sequence[HookImpl], Mapping[str, object], bool], object | list[object]]: ...

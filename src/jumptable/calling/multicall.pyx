@@ -1,8 +1,8 @@
 """One hook call over any implementations: pluggy's ``_multicall``, compiled.
 
-Compiled hook callers run the plans that they keep. `multicall` is for all others: callers of
+Compiled hook callers run the plans that they keep. A multicall is for all others: callers of
 pluggy's own that a manager still has, ``call_extra`` and ``call_historic``, and calls that are
-monitored. It makes its plan for each call.
+monitored. Each manager has one.
 """
 
 cimport cython
@@ -13,6 +13,9 @@ from .plans cimport Plan, jt_plan, new_plan
 
 from . import stock
 from .containment import group_of
+
+cdef extern from "found.h":
+    object jt_found(object, object)
 
 cdef extern from "multicall.h":
     ctypedef struct jt_pluggy_t:
@@ -61,7 +64,7 @@ cdef PyObject *run(jt_plan *plan, PyObject **values, int level) noexcept:
 
 @cython.final
 cdef class Executor:
-    """What `multicall` keeps for one manager: its last plan for each hook, and which it contains.
+    """What the multicall of one manager keeps: its last plan for each hook, and which it contains.
 
     ``contained`` is True or False for all hooks, or a set of their names.
     """
@@ -90,16 +93,12 @@ cdef class Executor:
 cdef int contains(object executor, object hook) except -2:
     if not jt_is_multicall(executor):
         return -1
-    cdef PyObject *own = PyCFunction_GET_SELF(executor)
-    return own != NULL and (<Executor>own).contains(hook)
+    return (<Executor>PyCFunction_GET_SELF(executor)).contains(hook)
 
 
-cdef int forget(object executor, object hook) except -1:
-    cdef PyObject *own = NULL
+cdef int forget_plan(object executor, object hook) except -1:
     if jt_is_multicall(executor):
-        own = PyCFunction_GET_SELF(executor)
-    if own != NULL:
-        (<Executor>own).plans.pop(hook, None)
+        (<Executor>PyCFunction_GET_SELF(executor)).plans.pop(hook, None)
     return 0
 
 
@@ -107,7 +106,7 @@ cdef object plan_call(
     PyObject *hook, PyObject *impls, PyObject *kwargs, int firstresult, PyObject *own,
     PyObject **values,
 ):
-    """The plan for a call of `multicall`, or None; sets ``values`` to a new tuple."""
+    """The plan for a call, or None; sets ``values`` to a new tuple."""
     if type(<object>kwargs) is not dict:
         return None
     # One look at the dictionary, so that names and values belong together.
@@ -118,26 +117,27 @@ cdef object plan_call(
             return None
     Py_INCREF(passed)
     values[0] = <PyObject *>passed
-    if own == NULL:
-        return new_plan(<object>hook, names, called, None, None, firstresult, False)
     cdef Executor executor = <Executor>own
-    cdef Plan plan = executor.plans.get(<object>hook)
+    cdef Plan plan = jt_found(executor.plans, <object>hook)
     if (
-        plan is None
-        or plan.c.firstresult != firstresult
-        or plan.names != names
-        or not jt_same_items(<PyObject *>plan.impls, <PyObject *>called)
+        plan is not None
+        and plan.c.firstresult == firstresult
+        and plan.names == names
+        and jt_same_items(<PyObject *>plan.impls, <PyObject *>called)
     ):
-        plan = new_plan(
-            <object>hook, names, called, None, None, firstresult, executor.contains(<object>hook)
-        )
-        if plan is not None:
-            executor.plans[<object>hook] = plan
+        return plan
+    plan = new_plan(
+        <object>hook, names, called, None, None, firstresult, executor.contains(<object>hook)
+    )
+    for impl in called:
+        if getattr(impl, "plugin", None) is None:  # of a call_extra: never the same again
+            return plan
+    executor.plans[<object>hook] = plan
     return plan
 
 
 def new_multicall(contained):
-    """A `multicall` for one manager, which keeps plans.
+    """A multicall for one manager: to be called as pluggy's ``_multicall``.
 
     ``contained`` says for which hooks it contains faults: True, False, or a set of their names.
     """
@@ -145,7 +145,7 @@ def new_multicall(contained):
 
 
 def is_multicall(executor):
-    """Whether this is `multicall`, or one that `new_multicall` made."""
+    """Whether `new_multicall` made this."""
     return jt_is_multicall(executor)
 
 
@@ -171,5 +171,3 @@ jt_pluggy.shared_outcome = stock.SHARED_OUTCOME
 jt_pluggy.step_over_stop_iteration = stock.STEP_OVER_STOP_ITERATION
 jt_pluggy.stock = forever(stock.MULTICALL)
 jt_pluggy.plan_call = plan_call
-
-multicall = jt_new_multicall(NULL)

@@ -47,6 +47,7 @@ typedef struct {
     Py_ssize_t *sources; /* below `given` the call's own value, from there on a default */
     Py_ssize_t given;
     PyObject *const *defaults;
+    int refused;         /* pluggy's own code must run these calls; nothing below is filled in */
     int firstresult;
     int contain;         /* an implementation that raises does not keep the others from running */
     int simple;          /* Python functions only, none a wrapper, and nothing to contain */

@@ -29,6 +29,7 @@ cdef extern from "plan.h":
         Py_ssize_t *sources
         Py_ssize_t given
         PyObject **defaults
+        int refused
         int firstresult
         int contain
         int simple
@@ -41,8 +42,7 @@ cdef class Plan:
     cdef jt_plan c
     # What the pointers of `c` borrow from.
     cdef object list, spec, executor, hook
-    cdef tuple names, impls, defaults
-    cdef list kept
+    cdef tuple names, impls, defaults, kept
 
 
 cdef Plan new_plan(

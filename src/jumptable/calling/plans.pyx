@@ -47,9 +47,6 @@ cdef object WRAPPER = member(HookImpl, "wrapper")
 cdef class Plan:
     """What one hook call does. Made by `new_plan`, and never changed afterwards."""
 
-    def __cinit__(self):
-        self.kept = []
-
     def __dealloc__(self):
         PyMem_Free(self.c.steps)
         PyMem_Free(self.c.sources)
@@ -79,56 +76,68 @@ cdef Plan new_plan(
     object hook, tuple names, tuple impls, object removed, object spec, bint firstresult,
     bint contain,
 ):
-    """The plan for a call with the keywords ``names``, all str; None where pluggy's code must run.
+    """The plan for a call with the keywords ``names``, each of them just a str.
 
-    That is where an argument is missing, so that it must warn or raise, and where a wrapper is no
-    generator function or an implementation no HookImpl, so that it must find out what happens.
-    ``removed`` is the plugins that a subset caller leaves out, or None.
+    It is refused, so that pluggy's own code must run, where an argument is missing, because that
+    must warn or raise, and where a wrapper is no generator function or an implementation no
+    HookImpl. ``removed`` is the plugins that a subset caller leaves out, or None.
     """
     cdef Plan plan = Plan.__new__(Plan)
-    cdef jt_plan *c = &plan.c
-    cdef tuple known = names
     plan.hook, plan.names, plan.impls, plan.spec = hook, names, impls, spec
+    plan.c.owner = <PyObject *>plan
+    plan.c.names = <PyObject *>plan.names
+    plan.c.impls = <PyObject *>plan.impls
+    plan.c.spec = <PyObject *>plan.spec
+    plan.c.hook = <PyObject *>plan.hook
+    plan.c.given = len(names)
+    plan.c.firstresult = firstresult
+    plan.c.contain = contain
+    plan.c.refused = not fill(plan, removed)
+    return plan
+
+
+cdef bint fill(Plan plan, object removed) except -1:
+    """Lay out the steps of a plan; False where it is to be refused."""
+    cdef jt_plan *c = &plan.c
+    cdef tuple known = plan.names, impls = plan.impls
+    cdef list kept = []
     plan.defaults = ()
-    if spec is not None:
+    if plan.spec is not None:
         if KEYWORDS:
-            for name, value in spec.kwargdefaults.items():
-                if position(names, name) < 0:
+            for name, value in plan.spec.kwargdefaults.items():
+                if type(name) is not str:
+                    return False
+                if position(known, name) < 0:
                     known += (name,)
                     plan.defaults += (value,)
-        for name in spec.argnames:
+        for name in plan.spec.argnames:
             if position(known, name) < 0:
-                return None
+                return False
+    c.defaults = jt_items(<PyObject *>plan.defaults)
     # An implementation names each parameter once.
     c.steps = <jt_step *>PyMem_Calloc(len(impls) + 1, sizeof(jt_step))
     c.sources = <Py_ssize_t *>PyMem_Calloc(len(impls) * len(known) + 1, sizeof(Py_ssize_t))
     if c.steps == NULL or c.sources == NULL:
         raise MemoryError
-    c.simple = not contain
+    c.simple = not c.contain
     cdef Py_ssize_t index, used = 0
     for index in range(len(impls) - 1, -1, -1):
         impl = <object>PyTuple_GET_ITEM(impls, index)
         if type(impl) is not IMPL:
-            return None
+            return False
         if removed is not None and impl.plugin in removed:
             continue
-        used = add_step(plan, impl, known, used)
+        used = add_step(plan, kept, impl, known, used)
         if used < 0:
-            return None
-    c.owner = <PyObject *>plan
-    c.names = <PyObject *>plan.names
-    c.impls = <PyObject *>plan.impls
-    c.spec = <PyObject *>plan.spec
-    c.hook = <PyObject *>plan.hook
-    c.defaults = jt_items(<PyObject *>plan.defaults)
-    c.given = len(names)
-    c.firstresult = firstresult
-    c.contain = contain
+            return False
+    plan.kept = tuple(kept)
     c.room = c.widest + c.count
-    return plan
+    return True
 
 
-cdef Py_ssize_t add_step(Plan plan, object impl, tuple known, Py_ssize_t used) except -2:
+cdef Py_ssize_t add_step(
+    Plan plan, list kept, object impl, tuple known, Py_ssize_t used
+) except -2:
     """Add one implementation; returns how many sources are used then, -1 where it cannot be."""
     cdef jt_plan *c = &plan.c
     cdef jt_step *step = &c.steps[c.count]
@@ -168,7 +177,7 @@ cdef Py_ssize_t add_step(Plan plan, object impl, tuple known, Py_ssize_t used) e
     if step.kind != JT_PLAIN and not is_generator_function(function):
         return -1
     # The implementations themselves are kept by plan.impls.
-    plan.kept.append(function)
+    kept.append(function)
     step.impl = <PyObject *>impl
     step.function = step.callable = <PyObject *>function
     if PyMethod_Check(function):
@@ -178,7 +187,7 @@ cdef Py_ssize_t add_step(Plan plan, object impl, tuple known, Py_ssize_t used) e
     if not step.python or step.kind != JT_PLAIN:
         c.simple = False
     if keywords:
-        plan.kept.append(keywords)
+        kept.append(keywords)
         step.keywords = <PyObject *>keywords
     step.arguments = used - step.first
     step.positional = len(argnames) + (step.self != NULL)

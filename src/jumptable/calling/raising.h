@@ -31,30 +31,30 @@ static void jt_raise(PyObject *exception) {
 }
 
 /* Makes `exception` the one that is being handled, as in an except block: what is raised until
- * jt_handled gets it as its context. Returns the one before, which jt_handled takes. */
-static PyObject *jt_handle(PyObject *exception) {
-#if PY_VERSION_HEX >= 0x030B0000
-    PyObject *before = PyErr_GetHandledException();
-    PyErr_SetHandledException(exception);
-    return before;
-#else
-    PyObject *type, *before, *traceback;
-    PyErr_GetExcInfo(&type, &before, &traceback);
-    Py_XDECREF(type);
-    Py_XDECREF(traceback);
-    Py_XINCREF(exception);
-    type = exception == NULL ? NULL : (PyObject *)Py_TYPE(exception);
-    Py_XINCREF(type);
-    PyErr_SetExcInfo(type, exception,
-                     exception == NULL ? NULL : PyException_GetTraceback(exception));
-    return before;
+ * jt_handled gets it as its context. In the innermost frame's own place only: that of a generator
+ * is kept while it waits. */
+static _PyErr_StackItem jt_handle(PyObject *exception) {
+    _PyErr_StackItem *place = PyThreadState_Get()->exc_info, before = *place;
+    Py_INCREF(exception);
+    place->exc_value = exception;
+#if PY_VERSION_HEX < 0x030B0000
+    place->exc_type = (PyObject *)Py_TYPE(exception);
+    Py_INCREF(place->exc_type);
+    place->exc_traceback = PyException_GetTraceback(exception);
 #endif
+    return before;
 }
 
-static void jt_handled(PyObject *before) {
-    PyObject *ours = jt_handle(before);
-    Py_XDECREF(ours);
-    Py_XDECREF(before);
+static void jt_handled(_PyErr_StackItem before) {
+    _PyErr_StackItem *place = PyThreadState_Get()->exc_info, ours = *place;
+    place->exc_value = before.exc_value;
+#if PY_VERSION_HEX < 0x030B0000
+    place->exc_type = before.exc_type;
+    place->exc_traceback = before.exc_traceback;
+    Py_XDECREF(ours.exc_type);
+    Py_XDECREF(ours.exc_traceback);
+#endif
+    Py_XDECREF(ours.exc_value);
 }
 
 /* Raises as `raise error` would: what is being handled becomes its context. Takes `error`. */

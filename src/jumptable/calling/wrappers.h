@@ -38,6 +38,12 @@ static void jt_wrapfail(PyObject *generator, const char *what) {
 /* Runs a wrapper to its yield. */
 static int jt_start(PyObject *generator) {
     PyObject *value;
+    /* It was a generator function when the plan was made. */
+    if (!PyIter_Check(generator)) {
+        PyErr_Format(PyExc_TypeError, "'%.200s' object is not an iterator",
+                     Py_TYPE(generator)->tp_name);
+        return -1;
+    }
     switch (PyIter_Send(generator, Py_None, &value)) {
     case PYGEN_NEXT:
         Py_DECREF(value);
@@ -52,7 +58,7 @@ static int jt_start(PyObject *generator) {
         PyErr_SetObject(PyExc_StopIteration, stop);
         Py_DECREF(stop);
         stop = jt_take_error();
-        PyObject *before = jt_handle(stop);
+        _PyErr_StackItem before = jt_handle(stop);
         jt_wrapfail(generator, "did not yield");
         jt_handled(before);
         Py_DECREF(stop);
@@ -71,7 +77,7 @@ static int jt_close(PyObject *generator) {
 
 /* Closes a generator in the except block of `*error`; what that raises takes its place. */
 static int jt_close_handling(PyObject *generator, PyObject **error) {
-    PyObject *before = jt_handle(*error);
+    _PyErr_StackItem before = jt_handle(*error);
     int failed = jt_close(generator);
     jt_handled(before);
     if (failed)
@@ -256,7 +262,8 @@ static int jt_resume_old(const jt_plan *plan, const jt_step *step, PyObject *gen
     default:
         break;
     }
-    PyObject *error = jt_take_error(), *outer = jt_handle(error);
+    PyObject *error = jt_take_error();
+    _PyErr_StackItem outer = jt_handle(error);
     PyObject *warned = PyObject_CallFunction(jt_pluggy.warn_of_teardown, "OOOi", plan->hook,
                                              step->impl, error, level);
     jt_handled(outer);
