@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
+import importlib
+import pickle
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -14,9 +18,6 @@ import jumptable.pluggy as jumptable_pluggy
 from jumptable.calling import stock
 from jumptable.calling.callers import HookCaller, SubsetHookCaller
 from jumptable.calling.multicall import is_multicall
-
-if sys.version_info < (3, 11):
-    from exceptiongroup import ExceptionGroup
 
 hookspec = pluggy.HookspecMarker("app")
 hookimpl = pluggy.HookimplMarker("app")
@@ -87,8 +88,13 @@ def test_every_public_name_of_pluggy() -> None:
 
 
 def test_a_name_that_pluggy_lacks() -> None:
-    with pytest.raises(AttributeError, match="nonsense"):
-        jumptable_pluggy.nonsense  # noqa: B018
+    module: Any = jumptable_pluggy
+    with pytest.raises(AttributeError, match=r"'jumptable\.pluggy' has no attribute 'acelerate'"):
+        module.acelerate  # noqa: B018
+    # That would make a package of it, with second copies of pluggy's modules inside.
+    assert not hasattr(module, "__path__")
+    with pytest.raises(ModuleNotFoundError):
+        importlib.import_module("jumptable.pluggy._hooks")
 
 
 def test_star_import() -> None:
@@ -255,10 +261,24 @@ def test_install_reaches_subclasses_that_are_not_done_yet() -> None:
 
 
 @pytest.mark.usefixtures("_uninstalled")
+def test_install_where_somebody_has_undone_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    stock_init = pluggy.PluginManager.__init__
+    jumptable_pluggy.install()
+    monkeypatch.setattr(pluggy.PluginManager, "__init__", stock_init)
+    assert not is_multicall(pluggy.PluginManager("app")._inner_hookexec)
+    jumptable_pluggy.install()
+    assert is_multicall(pluggy.PluginManager("app")._inner_hookexec)
+    jumptable_pluggy.uninstall()
+    assert pluggy.PluginManager.__init__ is stock_init
+    monkeypatch.undo()
+
+
+@pytest.mark.usefixtures("_uninstalled")
 def test_uninstall_below_somebody_else(monkeypatch: pytest.MonkeyPatch) -> None:
     jumptable_pluggy.install()
     ours = pluggy.PluginManager.__init__
 
+    @functools.wraps(ours)
     def wrapped(self: Any, *args: Any) -> None:
         ours(self, *args)
 
@@ -274,22 +294,36 @@ def test_uninstall_below_somebody_else(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not is_multicall(pluggy.PluginManager("app")._inner_hookexec)
 
 
+def test_a_relay_of_ones_own() -> None:
+    class Relay(pluggy.HookRelay):  # type: ignore[misc]
+        pass
+
+    manager = pluggy.PluginManager("app")
+    relay: Any = Relay()
+    vars(manager)["hook"] = relay
+    jumptable_pluggy.accelerate(manager)
+    manager.add_hookspecs(Specs)
+    assert isinstance(manager.hook, Relay)
+    assert type(manager.hook.each) is HookCaller
+
+
 # Fault containment
 
 
 def test_containment_runs_the_rest() -> None:
     errors = [ValueError("one"), KeyError("two")]
     manager = manager_with(Adds(1), Raises(errors[0]), Adds(2), Raises(errors[1]), contain=True)
-    with pytest.raises(ExceptionGroup) as caught:
+    with pytest.raises(jumptable_pluggy.ContainedErrors) as caught:
         manager.hook.each(value=10)
     assert caught.value.exceptions == (errors[1], errors[0])
+    assert type(caught.value).__mro__[1].__name__ == "ExceptionGroup"
     assert "2 of 4 implementations of the hook 'each' raised" in str(caught.value)
-    assert caught.value.results == [12, 11]  # type: ignore[attr-defined]
+    assert caught.value.results == [12, 11]
     for error, name in zip(errors, [1, 3], strict=True):
         (note,) = error.__notes__
         assert repr(manager.list_name_plugin()[name][0]) in note
         assert "'each'" in note
-    with pytest.raises(ExceptionGroup):
+    with pytest.raises(jumptable_pluggy.ContainedErrors):
         manager.hook.each(value=10)
     assert all(len(error.__notes__) == 1 for error in errors)
 
@@ -302,7 +336,7 @@ def test_containment_is_off_by_default() -> None:
 
 def test_containment_of_some_hooks() -> None:
     manager = manager_with(Raises(ValueError("one")), contain=["each"])
-    with pytest.raises(ExceptionGroup):
+    with pytest.raises(jumptable_pluggy.ContainedErrors):
         manager.hook.each(value=1)
     with pytest.raises(ValueError, match="one"):
         manager.hook.first(value=1)
@@ -310,9 +344,9 @@ def test_containment_of_some_hooks() -> None:
 
 def test_containment_with_firstresult() -> None:
     manager = manager_with(Adds(1), Adds(2), Raises(ValueError("one")), contain=True)
-    with pytest.raises(ExceptionGroup) as caught:
+    with pytest.raises(jumptable_pluggy.ContainedErrors) as caught:
         manager.hook.first(value=10)
-    assert caught.value.results == 12  # type: ignore[attr-defined]
+    assert caught.value.results == 12
 
 
 def test_containment_lets_interrupts_through() -> None:
@@ -320,7 +354,7 @@ def test_containment_lets_interrupts_through() -> None:
     manager = manager_with(Adds(1), Raises(stop), Raises(ValueError("one")), contain=True)
     with pytest.raises(KeyboardInterrupt) as caught:
         manager.hook.each(value=1)
-    assert isinstance(caught.value.__context__, ExceptionGroup)
+    assert isinstance(caught.value.__context__, jumptable_pluggy.ContainedErrors)
 
 
 def test_wrappers_get_the_group() -> None:
@@ -329,11 +363,73 @@ def test_wrappers_get_the_group() -> None:
         def each(self) -> Any:
             try:
                 return (yield)
-            except ExceptionGroup as group:
-                return group.results  # type: ignore[attr-defined]
+            except jumptable_pluggy.ContainedErrors as group:
+                return group.results
 
     manager = manager_with(Wraps(), Adds(1), Raises(ValueError("one")), contain=True)
     assert manager.hook.each(value=1) == [2]
+
+
+def test_containment_of_calls_that_are_not_compiled() -> None:
+    class Asks:
+        @hookimpl
+        def free(self, nothing: int) -> None: ...
+
+    class Fails:
+        @hookimpl
+        def free(self) -> None:
+            raise ValueError("one")
+
+    class Answers:
+        @hookimpl
+        def free(self, value: int) -> int:
+            return value
+
+    class Wraps:
+        @hookimpl(wrapper=True)
+        def free(self) -> Any:
+            try:
+                return (yield)
+            finally:
+                seen.append("wrapped")
+
+    seen: list[str] = []
+    manager = manager_with(Answers(), Asks(), Fails(), Answers(), Wraps(), contain=True)
+    with pytest.raises(jumptable_pluggy.ContainedErrors) as caught:
+        manager.hook.free(value=5)
+    assert list(map(type, caught.value.exceptions)) == [ValueError, pluggy.HookCallError]
+    assert caught.value.results == [5, 5]
+    assert seen == ["wrapped"]
+    manager.hook.free._hookimpls[:] = manager.hook.free._hookimpls[::3]
+    assert manager.hook.free(value=5) == [5, 5]
+
+
+@dataclasses.dataclass(frozen=True)
+class Frozen(Exception):
+    number: int
+
+
+class Strange(Exception):
+    __notes__: Any = "text"
+
+
+def test_exceptions_that_take_no_notes() -> None:
+    errors = [Frozen(1), Strange(), ValueError()]
+    manager = manager_with(*map(Raises, errors), contain=True)
+    with pytest.raises(jumptable_pluggy.ContainedErrors) as caught:
+        manager.hook.each(value=1)
+    assert list(caught.value.exceptions) == errors[::-1]
+    assert Strange.__notes__ == "text"
+
+
+def test_parts_of_a_group_have_the_results() -> None:
+    manager = manager_with(Adds(1), Raises(ValueError()), Raises(KeyError()), contain=True)
+    with pytest.raises(jumptable_pluggy.ContainedErrors) as caught:
+        manager.hook.each(value=1)
+    matching, rest = caught.value.split(ValueError)
+    for part in (matching, rest, pickle.loads(pickle.dumps(caught.value))):
+        assert isinstance(part, jumptable_pluggy.ContainedErrors)
+        assert part.results == [2]
 
 
 @pytest.mark.parametrize("call", ["traced", "extra", "historic", "subset", "old caller"])
@@ -358,7 +454,7 @@ def test_containment_by_other_ways(call: str) -> None:
     }
     if call == "traced":
         manager.add_hookcall_monitoring(lambda *_: None, lambda *_: None)
-    with pytest.raises(ExceptionGroup):
+    with pytest.raises(jumptable_pluggy.ContainedErrors):
         calls[call]()
 
 
@@ -366,7 +462,7 @@ def test_containment_switched_on_and_off() -> None:
     manager = manager_with(Raises(ValueError("one")))
     jumptable_pluggy.accelerate(manager, contain=True)
     jumptable_pluggy.accelerate(manager)  # leaves it as it is
-    with pytest.raises(ExceptionGroup):
+    with pytest.raises(jumptable_pluggy.ContainedErrors):
         manager.hook.each(value=1)
     jumptable_pluggy.accelerate(manager, contain=False)
     with pytest.raises(ValueError, match="one"):

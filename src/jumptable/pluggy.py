@@ -10,8 +10,9 @@ Needs pluggy: ``python -m pip install "jumptable[pluggy]"``.
 
 from __future__ import annotations
 
+import sys
 import types
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import wraps
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,7 @@ except ModuleNotFoundError as error:
 
 from .calling import stock
 from .calling.callers import take_over, take_over_subset
+from .calling.containment import ContainedErrors
 from .calling.multicall import is_multicall, new_multicall
 
 if TYPE_CHECKING:
@@ -45,10 +47,12 @@ if TYPE_CHECKING:
         PluggyWarning,
         PluginValidationError,
         Result,
-        __version__,
     )
 
+    __version__: str
+
 __all__ = [
+    "ContainedErrors",
     "HookCallError",
     "HookCaller",
     "HookImpl",
@@ -69,9 +73,16 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    # The version of pluggy is among its names, and costs a look at its metadata.
-    return getattr(pluggy, name)
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        # The version costs a look at pluggy's metadata.
+        if name in __all__:
+            return getattr(pluggy, name)
+        module = sys.modules[__name__]
+        raise AttributeError(
+            f"module {__name__!r} has no attribute {name!r}", name=name, obj=module
+        )
 
 
 __all__ += [name for name in pluggy.__all__ if name not in __all__]
@@ -86,6 +97,7 @@ class PluginManager(pluggy.PluginManager):
     """
 
     def __init__(self, project_name: str, *, contain: bool | Iterable[str] = False) -> None:
+        """A manager without plugins; ``project_name`` is that of its markers."""
         super().__init__(project_name)
         accelerate(self, contain=contain)
 
@@ -94,17 +106,27 @@ class PluginManager(pluggy.PluginManager):
         return take_over_subset(super().subset_hook_caller(name, remove_plugins))
 
 
+def _set_hook(relay: pluggy.HookRelay, name: str, value: Any) -> None:
+    object.__setattr__(relay, name, take_over(value))
+
+
 class _HookRelay(pluggy.HookRelay):  # type: ignore[misc]
     """A manager's ``hook``: a caller that the manager puts here is compiled."""
 
     __slots__ = ()
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        super().__setattr__(name, take_over(value))
+    __setattr__ = _set_hook
 
 
 # Errors about hooks that do not exist name the class.
 _HookRelay.__name__ = pluggy.HookRelay.__name__
+
+
+def _compile_relay(relay: Any) -> None:
+    kind = type(relay)
+    if kind is pluggy.HookRelay:
+        relay.__class__ = _HookRelay
+    elif kind.__setattr__ is not _set_hook:
+        relay.__class__ = type(kind.__name__, (kind,), {"__slots__": (), "__setattr__": _set_hook})
 
 
 def accelerate(
@@ -117,28 +139,27 @@ def accelerate(
 
     ``contain`` is for hosts that must not let one plugin stop the others: True, or the names of
     the hooks that it is for; None leaves it as it is (off, at first). There, when implementations
-    raise an Exception, the rest run all the same, and afterwards the call raises one ExceptionGroup
-    with all that was raised. Each exception has a note that names the plugin, and the attribute
-    ``results`` of the group holds what the call would have returned otherwise. A hook with
-    ``firstresult`` goes on to the next implementation. Wrappers are not contained; they get the
-    group as they get any exception.
+    raise an Exception, the rest run all the same, and afterwards the call raises `ContainedErrors`,
+    an ExceptionGroup of all that was raised. Each exception has a note that names the plugin, and
+    ``results`` is what the call would have returned otherwise. A hook with ``firstresult`` goes on
+    to the next implementation. Wrappers are not contained; they get the group as they get any
+    exception.
 
-    Raises TypeError for what is no plugin manager, and RuntimeError when ``contain`` is to change
-    while the manager's calls are traced or monitored. Other threads may call hooks meanwhile, but
+    Raises TypeError for what is no plugin manager, and RuntimeError when ``contain`` is given while
+    the manager's calls are traced or monitored. Other threads may call hooks meanwhile, but
     must not register plugins.
     """
     if not isinstance(manager, pluggy.PluginManager):
         raise TypeError(
-            f"found {type(manager).__name__!r}, expected a pluggy.PluginManager (not its class, "
-            "nor its hook)"
+            f"found {type(manager).__name__!r}, expected a pluggy.PluginManager: pass the manager "
+            "itself, in a pytest plugin config.pluginmanager"
         )
     executor = manager._inner_hookexec
     wanted = _executor(contain, executor)
     if wanted is not executor:
         manager._inner_hookexec = wanted
     relay = manager.hook
-    if type(relay) is pluggy.HookRelay:
-        relay.__class__ = _HookRelay
+    _compile_relay(relay)
     for name, caller in list(vars(relay).items()):
         setattr(relay, name, caller)
     if not isinstance(manager, PluginManager) and "subset_hook_caller" not in vars(manager):
@@ -147,6 +168,17 @@ def accelerate(
 
 def _executor(contain: bool | Iterable[str] | None, executor: Any) -> Any:
     """What the manager's calls are to run on instead of ``executor``."""
+    hooks: bool | frozenset[str] | None = None
+    if contain is None or isinstance(contain, bool):
+        hooks = bool(contain)
+    elif isinstance(contain, Iterable) and not isinstance(contain, (str, bytes)):
+        hooks = frozenset(contain)
+    if hooks is None or not (
+        isinstance(hooks, bool) or all(isinstance(name, str) for name in hooks)
+    ):
+        raise TypeError(
+            f"found contain={contain!r}, expected True, False, or a collection of names of hooks"
+        )
     if executor is not stock.MULTICALL and not is_multicall(executor):
         if contain is None:
             return executor
@@ -154,17 +186,8 @@ def _executor(contain: bool | Iterable[str] | None, executor: Any) -> Any:
             "contain was given while calls of this manager are traced or monitored, expected "
             "neither; undo that first, then accelerate, then trace again"
         )
-    if contain is None:
-        return new_multicall(False) if executor is stock.MULTICALL else executor
-    if isinstance(contain, bool):
-        return new_multicall(contain)
-    hooks = None
-    if isinstance(contain, Iterable) and not isinstance(contain, (str, bytes)):
-        hooks = frozenset(contain)
-    if hooks is None or not all(isinstance(name, str) for name in hooks):
-        raise TypeError(
-            f"found contain={contain!r}, expected True, False, or a collection of names of hooks"
-        )
+    if contain is None and executor is not stock.MULTICALL:
+        return executor
     return new_multicall(hooks)
 
 
@@ -181,8 +204,14 @@ class _Installation:
     def __init__(self) -> None:
         self.active = False
         self.lock = Lock()
-        self.stock: Callable[..., None] | None = None
-        self.patched: Callable[..., None] | None = None
+        self.patches: list[object] = []
+
+    def is_in_place(self) -> bool:
+        """Whether what makes managers leads to one of our patches, as far as it tells."""
+        init: object = pluggy.PluginManager.__init__
+        while init is not None and init not in self.patches:
+            init = getattr(init, "__wrapped__", None)
+        return init is not None
 
     def patch(self) -> None:
         stock_init = pluggy.PluginManager.__init__
@@ -193,14 +222,14 @@ class _Installation:
             if self.active:
                 accelerate(manager)
 
-        self.stock, self.patched = stock_init, __init__
+        self.patches.append(__init__)
         pluggy.PluginManager.__init__ = __init__  # type: ignore[method-assign, assignment]
 
     def restore(self) -> None:
-        # Somebody may have wrapped it once more; ours then stays below, and does nothing.
-        if self.stock is not None and pluggy.PluginManager.__init__ is self.patched:
-            pluggy.PluginManager.__init__ = self.stock  # type: ignore[method-assign]
-            self.stock = self.patched = None
+        # Somebody may have wrapped ours once more; it then stays below, and does nothing.
+        while (init := pluggy.PluginManager.__init__) in self.patches:
+            self.patches.remove(init)
+            pluggy.PluginManager.__init__ = init.__wrapped__  # type: ignore[attr-defined, method-assign]
 
 
 _installation = _Installation()
@@ -214,7 +243,7 @@ def install() -> None:
     """
     with _installation.lock:
         _installation.active = True
-        if _installation.patched is None:
+        if not _installation.is_in_place():
             _installation.patch()
 
 

@@ -87,7 +87,9 @@ static void jt_raise_contained(const jt_plan *plan, PyObject *failures, jt_state
     PyObject *group = PyObject_CallFunction(jt_pluggy.group_of, "OnOO", plan->hook, plan->plain,
                                             failures, state->result ? state->result : Py_None);
     Py_DECREF(failures);
-    if (group == NULL)
+    if (group == NULL && state->raised != NULL)
+        PyErr_Clear(); /* what ended the call says more */
+    else if (group == NULL)
         jt_set_raised(state, jt_take_error());
     else if (state->raised == NULL)
         jt_set_raised(state, group);
@@ -216,7 +218,7 @@ static PyObject *jt_multicall(PyObject *executor, PyObject *args, PyObject *kwar
     if (plan == NULL)
         result = NULL;
     else if (plan == Py_None || jt_plan_of(plan)->refused)
-        result = PyObject_CallFunctionObjArgs(jt_pluggy.stock, hook, impls, given,
+        result = PyObject_CallFunctionObjArgs(jt_pluggy.instead(executor, hook), hook, impls, given,
                                               firstresult ? Py_True : Py_False, NULL);
     else
         result = jt_run(jt_plan_of(plan), &PyTuple_GET_ITEM(values, 0), 1 + JT_FRAMES);

@@ -12,7 +12,10 @@ from cpython.ref cimport Py_INCREF
 from .plans cimport Plan, jt_plan, new_plan
 
 from . import stock
-from .containment import group_of
+from .containment import call_contained, group_of
+
+cdef object STOCK = stock.MULTICALL
+cdef object CONTAINED = call_contained
 
 cdef extern from "found.h":
     object jt_found(object, object)
@@ -32,7 +35,7 @@ cdef extern from "multicall.h":
         PyObject *traceback_name
         int shared_outcome
         int step_over_stop_iteration
-        PyObject *stock
+        PyObject *instead(PyObject *, PyObject *) except NULL
         object plan_call(PyObject *, PyObject *, PyObject *, int, PyObject *, PyObject **)
     jt_pluggy_t jt_pluggy
     PyObject *jt_run(jt_plan *, PyObject **, int) noexcept
@@ -136,6 +139,13 @@ cdef object plan_call(
     return plan
 
 
+cdef PyObject *instead(PyObject *own, PyObject *hook) except NULL:
+    """What is to run a call that was refused."""
+    if (<Executor>own).contains(<object>hook):
+        return <PyObject *>CONTAINED
+    return <PyObject *>STOCK
+
+
 def new_multicall(contained):
     """A multicall for one manager: to be called as pluggy's ``_multicall``.
 
@@ -169,5 +179,5 @@ if stock.RESULT_KEEPS_TRACEBACK:
     jt_pluggy.traceback_name = forever("_traceback")
 jt_pluggy.shared_outcome = stock.SHARED_OUTCOME
 jt_pluggy.step_over_stop_iteration = stock.STEP_OVER_STOP_ITERATION
-jt_pluggy.stock = forever(stock.MULTICALL)
+jt_pluggy.instead = instead
 jt_pluggy.plan_call = plan_call

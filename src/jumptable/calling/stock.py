@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import types
 import warnings
+from typing import Any
 
 import pluggy
 from pluggy import _callers, _hooks
@@ -40,7 +41,15 @@ def _unsupported(what: str) -> ImportError:
     )
 
 
-if "warn_on_impl_args" not in _hooks.HookSpec.__slots__:
+def _own(owner: Any, name: str) -> Any:
+    """Something that pluggy keeps to itself."""
+    try:
+        return getattr(owner, name)
+    except AttributeError:
+        raise _unsupported(f"has no {owner.__name__}.{name}") from None
+
+
+if "warn_on_impl_args" not in _own(_hooks, "HookSpec").__slots__:
     raise _unsupported("is older than 1.5")
 
 HookCaller = pluggy.HookCaller
@@ -48,11 +57,11 @@ HookImpl = pluggy.HookImpl
 HookRelay = pluggy.HookRelay
 PluginManager = pluggy.PluginManager
 Result = pluggy.Result
-SubsetHookCaller = _hooks._SubsetHookCaller
+SubsetHookCaller = _own(_hooks, "_SubsetHookCaller")
 
-MULTICALL = _callers._multicall
+MULTICALL = _own(_callers, "_multicall")
 CALL = HookCaller.__call__
-EXECUTE = PluginManager._hookexec
+EXECUTE = _own(PluginManager, "_hookexec")
 
 # 1.7: what an implementation declares with a default is passed by keyword, when the call has it.
 KEYWORD_ARGUMENTS = "kwargdefaults" in _hooks.HookSpec.__slots__
@@ -65,7 +74,8 @@ STEP_OVER_STOP_ITERATION = not SHARED_OUTCOME
 RESULT_KEEPS_TRACEBACK = "_traceback" in Result.__slots__
 
 # raise_wrapfail(generator, what) raises pluggy's RuntimeError about a wrapper that misbehaved.
-raise_wrapfail = _callers._raise_wrapfail
+raise_wrapfail = _own(_callers, "_raise_wrapfail")
+_warn = _own(_callers, "_warn_teardown_exception")
 
 
 class _Redirected:
@@ -84,9 +94,8 @@ def warn_of_teardown(name: str, impl: HookImpl, error: BaseException, level: int
 
     ``level`` is the frame to blame, counted from the one that the compiled call was made from.
     """
-    stock = _callers._warn_teardown_exception
-    own = {**stock.__globals__, "warnings": _Redirected(level)}
-    types.FunctionType(stock.__code__, own)(name, impl, error)
+    own = {**_warn.__globals__, "warnings": _Redirected(level)}
+    types.FunctionType(_warn.__code__, own)(name, impl, error)
 
 
 def member(owner: type, name: str) -> types.MemberDescriptorType:
