@@ -122,7 +122,7 @@ _HookRelay.__name__ = pluggy.HookRelay.__name__
 
 
 def _compile_relay(relay: Any) -> None:
-    kind = type(relay)
+    kind: Any = type(relay)
     if kind is pluggy.HookRelay:
         relay.__class__ = _HookRelay
     elif kind.__setattr__ is not _set_hook:

@@ -11,9 +11,13 @@
  *   - A State's plans change only under the lock of the State (with a GIL, that is the lock).
  *     A reader takes a reference to a plan's owner under it, and holds that for the whole call.
  *   - What `prepare` makes of a call may be a refusal, a plan that says: pluggy's own code.
- *   - Plans are compared with what pluggy's objects hold now at each call, so nobody has to be told
- *     of a registration. What was only compared is not followed: it may be gone. The list is
- *     compared under its own lock. */
+ *   - At each call a plan is compared with what the home holds now, its list, specification and
+ *     history, and with how the manager runs calls, so nobody has to be told of a registration.
+ *     What was only compared is not followed: it may be gone. What HookImpls and specifications
+ *     hold was read when the plan was made, but for an implementation's function.
+ *   - Without a GIL each call takes two short locks, of the State and of the list, and a reference
+ *     to the plan, so threads that call one hook wait for each other there. A plan without a count
+ *     could not be freed while a call, which may last as long as the process, may be using it. */
 #ifndef JUMPTABLE_CALLERS_H
 #define JUMPTABLE_CALLERS_H
 
