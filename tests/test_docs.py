@@ -1,8 +1,7 @@
 """Every example in README.md, in docs and in the headers' first comments is compiled and run.
 
 A comment behind a statement says what comes of it: ``# 5.0`` is its value, ``# TypeError: ...`` or
-``# SignatureError, before any call`` what it raises (an ``ExceptionGroup`` as well). Any other is
-prose.
+``# SignatureError, before any call`` what it raises. Any other is prose.
 """
 
 from __future__ import annotations
@@ -111,7 +110,7 @@ def run_statements(text: str, names: dict[str, Any]) -> int:
         if any(re.search(rf"\b{word}\b", source) for word in missing):
             continue
         comment = comments.get(statement.end_lineno or 0, "")
-        if error := re.match(r"((?:[A-Z]\w*Error|ExceptionGroup)\b)(?:: (.*))?", comment):
+        if error := re.match(r"([A-Z]\w*Errors?\b)(?:: (.*))?", comment):
             promises += 1
             check_error(source, names, *error.groups())
         elif isinstance(statement, ast.Expr):
@@ -258,8 +257,6 @@ def test_a_plugin_that_says_what_it_is(names: dict[str, Any], tmp_path: Path) ->
 
 
 def test_pluggy(names: dict[str, Any]) -> None:
-    if sys.version_info < (3, 11):
-        names["ExceptionGroup"] = pytest.importorskip("exceptiongroup").ExceptionGroup
     assert run_page("docs/pluggy.md", names, "import jumptable.pluggy", "contain=True") >= 5
 
 
