@@ -226,8 +226,13 @@ def take_over(home):
     if STOCK_CALLER.__call__ is CALL:
         jt_call_compiled(JT_CALLER)
         jt_call_compiled(JT_SUBSET_CALLER)
+    cdef State state = new_state(home, None)
+    # Now, while nothing monitors it: plans are made there before the first call here.
+    executor = getattr(home._hookexec.__self__, EXECUTOR_NAME)
+    if contains(executor, home.name) >= 0:
+        state.multicall = executor
     caller = HookCaller.__new__(HookCaller)
-    set_home(caller, home)
+    jt_adopt(<PyObject *>caller, <PyObject *>state, JT_CALLER)
     return caller
 
 
