@@ -228,7 +228,7 @@ def take_over(home):
         jt_call_compiled(JT_SUBSET_CALLER)
     cdef State state = new_state(home, None)
     # Now, while nothing monitors it: plans are made there before the first call here.
-    executor = getattr(home._hookexec.__self__, EXECUTOR_NAME)
+    executor = getattr(home._hookexec.__self__, EXECUTOR_NAME, None)
     if contains(executor, home.name) >= 0:
         state.multicall = executor
     caller = HookCaller.__new__(HookCaller)
