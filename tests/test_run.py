@@ -112,8 +112,8 @@ def test_a_pluggy_that_is_only_in_the_working_folder(tmp_path: Path) -> None:
     installed = Path(pluggy.__file__).parent
     shutil.copytree(installed, tmp_path / "pluggy")
     program = (
-        "import sys; sys.path[:] = [p for p in sys.path if p != sys.argv[1]]; sys.argv[1:2] = []\n"
-        "import jumptable.run; sys.exit(jumptable.run.main(sys.argv[1:]))"
+        "import sys, jumptable.run; sys.path.remove(sys.argv[1])\n"
+        "sys.exit(jumptable.run.main(sys.argv[2:]))"
     )
     words = ("-c", program, str(installed.parent), "-c", "import pluggy; print(pluggy.__file__)")
     assert python(*words, cwd=tmp_path).stdout == f"{tmp_path / 'pluggy/__init__.py'}\n"

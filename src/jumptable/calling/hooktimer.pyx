@@ -318,9 +318,10 @@ cdef list twins_of(Recorder recorder, str name, implementations):
             else:
                 return twins
     originals = list(implementations)
-    functions = [implementation.function for implementation in originals]
-    twins = []
-    for implementation, function in zip(originals, functions):
+    functions, twins = [], []
+    for implementation in originals:
+        function = implementation.function
+        functions.append(function)
         twins.append(twin_of(recorder, name, implementation, function))
     recorder.twins[name] = (originals, functions, twins)
     return twins
