@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,7 +11,10 @@ import textwrap
 import zipfile
 from pathlib import Path
 
+import pluggy
 import pytest
+
+from jumptable import run
 
 RUN = ("-m", "jumptable", "run")
 Done = subprocess.CompletedProcess[str]
@@ -94,6 +98,50 @@ def test_a_program_finds_all_as_under_python(place: Path, words: tuple[str, ...]
     assert "True" in done.stdout
 
 
+def test_files_of_the_working_folder_do_not_get_in_between(place: Path) -> None:
+    names = ("typing", "argparse", "inspect", "re", "pkgutil", "threading", "atexit", "linecache",
+             "pluggy", "code")  # fmt: skip
+    for name in names:
+        (place / f"{name}.py").write_text(f"raise AssertionError('imported {name}')\n")
+    assert "True" in same("sub/script.py", cwd=place).stdout
+    assert same("-c", "print('ran')", cwd=place).stdout == "ran\n"
+
+
+def test_a_pluggy_that_is_only_in_the_working_folder(tmp_path: Path) -> None:
+    # As after "pip install --target .".
+    installed = Path(pluggy.__file__).parent
+    shutil.copytree(installed, tmp_path / "pluggy")
+    program = (
+        "import sys, jumptable.run; sys.path.remove(sys.argv[1])\n"
+        "sys.exit(jumptable.run.main(sys.argv[2:]))"
+    )
+    words = ("-c", program, str(installed.parent), "-c", "import pluggy; print(pluggy.__file__)")
+    assert python(*words, cwd=tmp_path).stdout == f"{tmp_path / 'pluggy/__init__.py'}\n"
+
+
+@pytest.mark.parametrize("words", [("script.py", "a"), ("-m", "package"), ("script.py",)])
+def test_a_working_folder_that_is_gone(place: Path, words: tuple[str, ...]) -> None:
+    if words[0] != "-m" and len(words) > 1:
+        words = (str(place / words[0]), *words[1:])
+    paths = [str(place), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(os.path.abspath, paths))}
+    (place / "gone").mkdir()
+
+    def gone(*more: str) -> Done:
+        return subprocess.run(
+            ["sh", "-c", 'mkdir -p "$0" && cd "$0" && rmdir "$0" && exec "$@"', place / "gone",
+             sys.executable, *more],
+            capture_output=True, text=True, timeout=120, check=False, env=environment,
+        )  # fmt: skip
+
+    expected, done = gone(*words), gone(*RUN, *words)
+    if words == ("script.py",):
+        assert done.stderr.startswith("jumptable run: can't open file 'script.py': [Errno 2]")
+    else:
+        assert "True" in done.stdout and done.stderr == expected.stderr
+    assert (done.stdout, done.returncode) == (expected.stdout, expected.returncode)
+
+
 @pytest.mark.parametrize("words", [("script.py", "a"), ("-c", SHOW), ("folder",), ("program.zip",)])
 def test_an_isolated_interpreter_stays_isolated(place: Path, words: tuple[str, ...]) -> None:
     # -I shuts out PYTHONPATH, by which this package may be found: it comes and goes by hand.
@@ -121,6 +169,30 @@ def test_the_console_script(place: Path) -> None:
 @pytest.mark.parametrize("text", [SHOW, "print('ünïcode')", "1/0", "x ="], ids=[*"abcd"])
 def test_a_program_from_standard_input(place: Path, text: str) -> None:
     same("-", "a", "-h", cwd=place, input=text)
+
+
+def test_a_terminal_as_standard_input_is_talked_to(tmp_path: Path) -> None:
+    pty = pytest.importorskip("pty")
+    ours, terminal = pty.openpty()
+    with open(ours, "wb", buffering=0) as keyboard, open(terminal) as standard_input:
+        keyboard.write(b"6 * 7\n__name__, __import__('sys').argv\n\x04")
+        done = subprocess.run(
+            [sys.executable, *RUN, "-", "a"], stdin=standard_input, capture_output=True, text=True,
+            cwd=tmp_path, timeout=120, check=False,
+        )  # fmt: skip
+    assert done.returncode == 0
+    assert "42" in done.stdout and "('__main__', ['-', 'a'])" in done.stdout
+
+
+def test_a_closed_standard_input(tmp_path: Path) -> None:
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$@" <&-', "sh", sys.executable, *RUN, "-"],
+        cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.stderr == (
+        "jumptable run: cannot read a program from standard input: it is closed\n"
+    )
+    assert (done.returncode, done.stdout) == (2, "")
 
 
 @pytest.mark.parametrize("text", ["x = 1\nx ++", "def f(:\n", "if 1:\n\tx\n        y"])
@@ -166,6 +238,9 @@ ENDS = [
     "import threading, time\ndef f():\n time.sleep(.1); print(__name__, x)\n"
     "x = 3\nthreading.Thread(target=f).start()\n1/0",
     "import threading; threading.Thread(target=lambda: 1/0, name='t').start()",
+    "import atexit, sys\ndef late():\n try: 1/0\n"
+    " except ArithmeticError: sys.excepthook(*sys.exc_info())\n"
+    "atexit.register(late)\nraise KeyError('k')",
     "import sys, warnings; sys.stderr = sys.stdout; "
     "warnings.showwarning = lambda *a: print(a[1:4]); warnings.warn('', DeprecationWarning)",
     "x: int = 1; print(__annotations__)" if sys.version_info < (3, 14) else "x: int = 1",
@@ -226,6 +301,28 @@ def test_what_cannot_be_run_is_one_line_and_status_2(
     assert done.stdout == ""
     assert done.stderr.startswith("jumptable run: ") and expected in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        (("-u", "x.py"), "-u"),
+        (("-W", "error", "x.py"), "-W error"),
+        (("-W",), "-W"),
+        (("-Werror", "x.py"), "-Werror"),
+        (("-X", "dev", "-m", "x"), "-X dev"),
+        (("-V",), "-V"),
+        (("-bbm", "x"), "-bb"),
+    ],
+    ids=lambda words: " ".join(words) if isinstance(words, tuple) else "",
+)
+def test_the_interpreters_options_go_before(
+    words: tuple[str, ...], shown: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run.main(words) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"jumptable run: {words[0]!r} is an option of the interpreter")
+    assert said.endswith(f": python {shown} -m jumptable run ...\n")
 
 
 def test_help(tmp_path: Path) -> None:
@@ -300,6 +397,33 @@ def test_without_pluggy_it_says_what_to_install(tmp_path: Path) -> None:
     done = python(*RUN, "-c", "print('ran')", cwd=tmp_path, PYTHONPATH=path)
     assert (done.returncode, done.stdout) == (2, "")
     assert 'python -m pip install "jumptable[pluggy]"' in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("broken", "status", "expected"),
+    [
+        # An older one has no such slot.
+        ("", 2, "jumptable run: found a pluggy that is older than 1.5"),
+        # One that is broken is not one that is missing, and not one that is too old.
+        ("import no_such_module", 1, "No module named 'no_such_module'"),
+        ("from os import no_such", 1, "cannot import name 'no_such' from 'os'"),
+    ],
+)
+def test_a_pluggy_that_will_not_do(tmp_path: Path, broken: str, status: int, expected: str) -> None:
+    shutil.copytree(Path(pluggy.__file__).parent, tmp_path / "pluggy")
+    for source in (tmp_path / "pluggy").glob("*.py"):
+        text = source.read_text()
+        if broken and source.stem == "_result":
+            text = f"{text}\n{broken}\n"
+        elif not broken:
+            text = text.replace("warn_on_impl_args", "no_such_slot")
+        source.write_text(text)
+    path = os.pathsep.join([str(tmp_path), os.path.abspath(os.environ.get("PYTHONPATH", ""))])
+    done = python(*RUN, "-c", "print('ran')", cwd=tmp_path, PYTHONPATH=path)
+    assert (done.returncode, done.stdout) == (status, "")
+    assert expected in done.stderr and "not installed" not in done.stderr
+    assert (done.stderr.count("\n") == 1) == (status == 2)
+    assert ("'pluggy>=1.5,<1.8'" in done.stderr) == (status == 2)
 
 
 def test_nothing_else_imports_pluggy(tmp_path: Path) -> None:

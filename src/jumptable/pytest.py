@@ -6,6 +6,7 @@ pytest-xdist's workers too.
 
 PYTEST_DONT_REWRITE: it has no assertions, and a run inside a test would warn that it is too late.
 """
+# pytest looks for that word in the docstring of the imported module, and nowhere else.
 
 from __future__ import annotations
 
@@ -73,7 +74,10 @@ def _begin(config: pytest.Config, options: argparse.Namespace) -> None:
         manager.register(_Report(config, stats), "jumptable_hook_stats")
 
 
-def pytest_report_header(config: pytest.Config) -> str:
+def pytest_report_header(config: pytest.Config) -> str | None:
+    # Not where nobody sees it: pluggy's version is read from files each time.
+    if hasattr(config, "workerinput") or config.getoption("verbose") < 0:
+        return None
     measured = ", and measured for --hook-stats" if STATS in config.stash else ""
     return f"jumptable: hook calls compiled (pluggy {pluggy.__version__}){measured}"
 
@@ -116,9 +120,11 @@ class _Report:
         yield "own: without the hook calls made inside; total: with them"
         yield "pytest_pyfunc_call of python: the tests themselves"
         if self.workers:
-            yield f"{self.workers} workers and this process; dsession: waiting for the workers"
+            workers = _counted(self.workers, "worker")
+            yield f"{workers} and this process; dsession: waiting for the workers"
         if self.lost:
-            yield f"without the numbers of {self.lost} workers that did not come to their end"
+            lost = _counted(self.lost, "worker")
+            yield f"without the numbers of {lost} that ended early"
         yield ""
         rows: list[tuple[str, ...]] = [
             (_ms(time.own), _ms(time.total), f"{time.calls:,}", time.hook, self.short(time.plugin))
@@ -136,6 +142,10 @@ class _Report:
         """A conftest is called by its whole path; shown as below the root it is enough."""
         root = str(self.config.rootpath) + os.sep
         return plugin[len(root) :] if plugin.startswith(root) else plugin
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def _ms(nanoseconds: int) -> str:

@@ -4,6 +4,9 @@ What ``python`` sets up for a program is set up here: ``sys.argv``, ``sys.path[0
 ``__main__`` of its own that stays in ``sys.modules`` for the life of the process, because pickle,
 multiprocessing and threads look there, some of them after the program's last line. Exceptions and
 exit statuses are left to the interpreter; only this package's frames are taken off the traceback.
+
+One difference stays: this package, pluggy and what they import of the standard library are there
+before the program. Files of the same names in the program's folder do not replace them.
 """
 
 from __future__ import annotations
@@ -18,6 +21,9 @@ __all__ = ["main"]
 
 USAGE = 2
 
+# The interpreter's options of one letter: those alone, and those with a value.
+FLAGS, VALUED = frozenset("bBdEiIOPqRsSuvV?"), frozenset("WX")
+
 HELP = """\
 usage: jumptable run [-h] [-m MODULE | -c CODE | SCRIPT | -] ...
 
@@ -30,11 +36,14 @@ runs as under 'python': the same sys.argv, sys.path, __main__ and exit status.
   -           a program read from standard input
   -h, --help  show this and exit
 
-All that follows belongs to the program. Processes that it starts run as they always do; for those
-of pytest-xdist use 'pytest -p jumptable.pytest'.
+All that follows belongs to the program. The interpreter's own options go before -m jumptable. New
+interpreters that the program starts run as they always do; for those of pytest-xdist use 'pytest -p
+jumptable.pytest'. Modules that are imported before the program, pluggy and some of the standard
+library, are not replaced by files of the same names beside it.
 
 examples:
   python -m jumptable run -m pytest -q tests
+  python -W error -m jumptable run program.py
   python -m jumptable run -c 'import pluggy; print(pluggy.__version__)'
 """
 
@@ -58,12 +67,13 @@ def main(arguments: Sequence[str]) -> int:
             what = "the name of a module" if kind == "-m" else "a program text"
             return _refuse(f"{kind} needs {what} after it")
     elif rest and rest[0].startswith("-") and rest[0] != "-":
-        return _refuse(f"unknown option {rest[0]!r}; options of the program go after the program")
+        return _refuse_option(rest)
     if kind == "script":
         if not rest:
             return _refuse("no program: expected -m MODULE, -c CODE, a script, or '-'")
         program = rest.pop(0)
         kind = "-" if program == "-" else "script"
+    _set_first_path_aside()
     if not _install():
         return USAGE
     sys.argv = [program if kind == "script" else kind, *rest]
@@ -82,6 +92,11 @@ def _install() -> bool:
             'python -m pip install "jumptable[pluggy]"'
         )
         return False
+    except ImportError as error:  # a pluggy that lacks what is needed of it
+        if error.name != "pluggy":
+            raise
+        _refuse(str(error))
+        return False
     pluggy.install()
     return True
 
@@ -89,31 +104,33 @@ def _install() -> bool:
 def _run_module(name: str) -> int:
     import runpy
 
-    _set_first_path(os.getcwd())
+    _set_first_path(_working_folder())
     _new_main()
     # What 'python -m' itself calls, with the same messages for what is not there.
     return _execute(lambda: runpy._run_module_as_main(name))  # type: ignore[attr-defined]
 
 
 def _run_code(text: str) -> int:
-    _set_first_path("")
-    namespace = _new_main().__dict__
     if sys.version_info >= (3, 13):  # from there on tracebacks show the lines
         import linecache
 
         linecache.cache["<string>"] = (len(text), None, text.splitlines(True), "<string>")
+    _set_first_path("")
+    namespace = _new_main().__dict__
     return _execute(lambda: exec(_compile(text, "<string>"), namespace))
 
 
 def _run_stdin(_: str) -> int:
-    _set_first_path("")
-    namespace = _new_main().__dict__
     if sys.stdin is None:
         return _refuse("cannot read a program from standard input: it is closed")
     if sys.stdin.isatty():
         import code
 
+        _set_first_path("")
+        namespace = _new_main().__dict__
         return _execute(lambda: code.interact(local=namespace, exitmsg=""))
+    _set_first_path("")
+    namespace = _new_main().__dict__
     namespace.update(__file__="<stdin>", __cached__=None)
     return _execute(lambda: exec(_compile(sys.stdin.buffer.read(), "<stdin>"), namespace))
 
@@ -122,7 +139,8 @@ def _run_script(name: str) -> int:
     import pkgutil
     import runpy
 
-    path = os.path.join(os.getcwd(), name)
+    # Without a working folder absolute names still work, and others are told to be nowhere.
+    path = name if os.path.isabs(name) else os.path.join(_working_folder() or "", name)
     if pkgutil.get_importer(path) is not None:  # a folder or a zip file
         _set_first_path(path, insert=not _has_first_path())
         _new_main()
@@ -150,16 +168,39 @@ def _compile(source: str | bytes, path: str) -> CodeType:
     return compile(source, path, "exec", dont_inherit=True)
 
 
+def _working_folder() -> str | None:
+    """None when it has been deleted."""
+    try:
+        return os.getcwd()
+    except OSError:
+        return None
+
+
 def _has_first_path() -> bool:
-    """Whether the interpreter put the place of its own program in front of ``sys.path``."""
+    """Whether the interpreter puts the place of its own program in front of ``sys.path``."""
     return not (sys.flags.isolated or getattr(sys.flags, "safe_path", False))
 
 
-def _set_first_path(place: str, insert: bool = False) -> None:
+def _set_first_path_aside() -> None:
+    """Let no file in the working folder stand in for a module that is imported from here.
+
+    At the end, and not away: pluggy may be nowhere but there, next to this package.
+    """
+    if not _has_first_path():
+        return
+    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    by_module = spec is not None and spec.name != "__main__"  # which is that of a folder or zip
+    # 'python -m' puts nothing in front when there is no working folder.
+    sys.path.append("" if by_module and _working_folder() is None else sys.path.pop(0))
+
+
+def _set_first_path(place: str | None, insert: bool = False) -> None:
+    """Instead of what was set aside; what is imported from here on is what the program finds."""
+    if _has_first_path():
+        del sys.path[-1]
+        insert = place is not None
     if insert:
-        sys.path.insert(0, place)
-    elif _has_first_path():
-        sys.path[0] = place
+        sys.path.insert(0, place or "")
 
 
 def _new_main(path: str | None = None) -> ModuleType:
@@ -207,6 +248,20 @@ def _hide_frames(error: BaseException) -> None:
             show(kind, value, whole)
 
     sys.excepthook = show_program
+
+
+def _refuse_option(words: Sequence[str]) -> int:
+    word = words[0]
+    if word[1:2] in VALUED:
+        shown = " ".join(words[: 2 if len(word) == 2 else 1])
+    else:
+        shown = word.rstrip("mc")  # as in -um MODULE
+        if not FLAGS.issuperset(shown[1:]):
+            return _refuse(f"unknown option {word!r}; options of the program go after the program")
+    return _refuse(
+        f"{word!r} is an option of the interpreter, and goes before -m jumptable: "
+        f"python {shown} -m jumptable run ..."
+    )
 
 
 def _refuse(reason: str) -> int:

@@ -224,6 +224,31 @@ def test_other_implementations_in_the_same_number(manager: Any) -> None:
     assert calls == {("hook", "a"): 2, ("hook", "b"): 2, ("hook", "c"): 2, ("hook", "d"): 1}
 
 
+def test_a_function_that_is_replaced_while_measured(manager: Any) -> None:
+    register(manager, "a", named(plain, "hook"))
+    (implementation,) = manager.hook.hook.get_hookimpls()
+    original = implementation.function
+    with HookStats(manager) as stats:
+        assert manager.hook.hook(x=1) == [1]
+        implementation.function = named(lambda x: x + 1, "hook")
+        assert manager.hook.hook(x=1) == [2]
+        implementation.function = original
+        assert manager.hook.hook(x=1) == [1]
+    assert [row.calls for row in stats.times()] == [3]
+
+
+def test_monitoring_from_before_that_is_undone_ends_the_measuring(manager: Any) -> None:
+    before = manager._inner_hookexec
+    register(manager, "a", named(plain, "hook"))
+    undo = manager.add_hookcall_monitoring(lambda *_: None, lambda *_: None)
+    with HookStats(manager) as stats:
+        manager.hook.hook(x=1)
+        undo()
+        assert manager.hook.hook(x=1) == [1]
+    assert manager._inner_hookexec is before
+    assert [row.calls for row in stats.times()] == [1]
+
+
 def test_a_wrapper_that_is_on_its_way_when_measuring_stops(manager: Any) -> None:
     def hook(x: Any) -> Generator[None, Any, Any]:
         work(2)

@@ -41,7 +41,12 @@ class HookTime(NamedTuple):
 
 
 class HookStats:
-    """Measures the hook calls of ``manager`` from now until `stop`."""
+    """Measures the hook calls of ``manager`` from now until `stop`.
+
+    Monitoring of pluggy's, tracing too, that began before and is undone meanwhile ends the
+    measuring: it puts back what it found. Where it began later and is undone after `stop`, calls
+    pass through here, unmeasured, until it is.
+    """
 
     def __init__(self, manager: pluggy.PluginManager) -> None:
         self._manager = manager
@@ -61,11 +66,7 @@ class HookStats:
         self.stop()
 
     def stop(self) -> None:
-        """Measure no more, and leave the manager as it was; `times` keeps what there is.
-
-        Where something else, such as pluggy's tracing, has been put on top, calls still pass
-        through here, unmeasured, until that is taken away.
-        """
+        """Measure no more, and leave the manager as it was; `times` keeps what there is."""
         self._recorder.running = False
         self._recorder.forget_implementations()
         place = self._manager._inner_hookexec

@@ -299,33 +299,41 @@ cdef PyObject *execute(
 
 
 cdef list twins_of(Recorder recorder, str name, implementations):
-    """Twins of these implementations, kept until the hook is called with others."""
-    cdef list originals, twins
+    """Twins of these implementations, kept until the hook is called with others.
+
+    One whose ``function`` has been replaced is another.
+    """
+    cdef list originals, functions, twins
     cdef Py_ssize_t i
     found = jt_found(recorder.twins, name)
     if found is not None:
-        originals, twins = <tuple>found
+        originals, functions, twins = <tuple>found
         if len(originals) == len(implementations):
             for i in range(len(originals)):
-                if originals[i] is not implementations[i]:
+                implementation = implementations[i]
+                if originals[i] is not implementation:
+                    break
+                if functions[i] is not implementation.function:
                     break
             else:
                 return twins
     originals = list(implementations)
-    twins = []
+    functions, twins = [], []
     for implementation in originals:
-        twins.append(twin_of(recorder, name, implementation))
-    recorder.twins[name] = (originals, twins)
+        function = implementation.function
+        functions.append(function)
+        twins.append(twin_of(recorder, name, implementation, function))
+    recorder.twins[name] = (originals, functions, twins)
     return twins
 
 
-cdef twin_of(Recorder recorder, str name, implementation):
+cdef twin_of(Recorder recorder, str name, implementation, function):
     cdef Timed timed = Timed.__new__(Timed)
     cls = type(implementation)
     twin = cls.__new__(cls)
     for slot in cls.__slots__:
         setattr(twin, slot, getattr(implementation, slot))
-    timed.target = implementation.function
+    timed.target = function
     key = (name, label_of(implementation))
     timed.key = recorder.keys.setdefault(key, key)  # one object is found without comparing
     timed.recorder = recorder
