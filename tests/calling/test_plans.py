@@ -122,7 +122,7 @@ def test_names_that_are_equal_and_not_the_same() -> None:
 def test_what_pluggys_own_code_must_run_is_known_as_well() -> None:
     manager, plans = counted(Plugin())
     impl = manager.hook.hook.get_hookimpls()[0]
-    other = pluggy.HookImpl(None, "odd", Function(Wraps().hook), {**impl.opts, "wrapper": True})
+    other = pluggy.HookImpl(manager, "odd", Function(Wraps().hook), {**impl.opts, "wrapper": True})
     manager.hook.hook._add_hookimpl(other)
     for turn in range(20):
         assert manager.hook.hook(one=turn) == [turn]
