@@ -180,12 +180,18 @@ def defaults_that_are_no_names():
         @pluggy.HookspecMarker("hostile")
         def hook(self, x): ...
 
+    class Defaults:
+        @impl(trylast=True)
+        def hook(self, x, z=3):
+            return z
+
     manager.add_hookspecs(Specs)
+    manager.register(Defaults())
     for value in ({1: 2}, {None: 2}, {"y": 2}, 5, None, {("x",): 1}):
         tried(setattr, caller.spec, "kwargdefaults", value)  # pluggy 1.5 and 1.6 have none
         for _ in range(2):
             if isinstance(value, dict):
-                assert caller(x=1) == [1, 1]
+                assert caller(x=1) == [1, 1, 3]
             else:
                 tried(lambda: caller(x=1))
 

@@ -1,4 +1,4 @@
-"""mypy and pyright find in example.py what they shall, and nothing else; and it runs."""
+"""mypy and pyright find in the examples what they shall, and nothing else; and those run."""
 
 from __future__ import annotations
 
@@ -16,16 +16,21 @@ import pytest
 
 import jumptable
 
-EXAMPLE = Path(__file__).parent / "example.py"
+HERE = Path(__file__).parent
+# What each prints, and a line with something that checkers know only of the real jumptable.
+EXAMPLES = {
+    "example.py": ("1.5 2.5\n", "assert_type(table.facade, Filter)", "table.facade.other()"),
+    "pluggy_example.py": ("4.0 False\n", "assert_type(subset.name, str)", "subset.other()"),
+}
 # Where checkers find jumptable; they know where installed packages are.
 FOLDER = str(Path(jumptable.__file__).parent.parent)
 INSTALLED = FOLDER in site.getsitepackages()
 
 
-@pytest.fixture
-def example(tmp_path: Path) -> Path:
+@pytest.fixture(params=EXAMPLES)
+def example(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """A copy away from the tests, so that no configuration of theirs applies."""
-    return Path(shutil.copy(EXAMPLE, tmp_path))
+    return Path(shutil.copy(HERE / request.param, tmp_path))
 
 
 def run(*command: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -75,7 +80,7 @@ def test_checkers_find_the_mistakes_and_nothing_else(
     assert done.returncode == 0, done.stdout + done.stderr
     # They would also be content with a jumptable of which they know nothing.
     text = example.read_text()
-    example.write_text(text.replace("assert_type(table.facade, Filter)", "table.facade.other()"))
+    example.write_text(text.replace(*EXAMPLES[example.name][1:]))
     assert example.read_text() != text
     done = check(example)
     assert done.returncode == 1
@@ -86,6 +91,7 @@ def test_checkers_find_the_mistakes_and_nothing_else(
     sys.version_info < (3, 11) and importlib.util.find_spec("typing_extensions") is None,
     reason="needs typing_extensions",
 )
-def test_the_example_runs() -> None:
-    done = run(sys.executable, str(EXAMPLE), folder=Path.cwd())
-    assert (done.stdout, done.stderr) == ("1.5 2.5\n", "")
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_the_example_runs(name: str) -> None:
+    done = run(sys.executable, str(HERE / name), folder=Path.cwd())
+    assert (done.stdout, done.stderr) == (EXAMPLES[name][0], "")
