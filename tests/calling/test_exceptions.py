@@ -83,7 +83,7 @@ def test_a_generator_that_waits_keeps_nobodys_exception(hook: str, make: Any) ->
             raise LookupError
         except LookupError as error:
             yield error.__context__
-        raise  # noqa: PLE0704
+        raise
 
     generator = calls()
     try:

@@ -61,10 +61,14 @@ class CountsPlans:
         return False
 
 
+def multicall(plans: Any) -> Any:
+    return new_multicall(plans)
+
+
 def counted(*plugins: object) -> tuple[Any, CountsPlans]:
     manager: Any = pluggy.PluginManager("app")
     plans = CountsPlans()
-    manager._inner_hookexec = new_multicall(plans)
+    manager._inner_hookexec = multicall(plans)
     jumptable_pluggy.accelerate(manager)
     for plugin in plugins:
         manager.register(plugin)
@@ -122,7 +126,8 @@ def test_names_that_are_equal_and_not_the_same() -> None:
 def test_what_pluggys_own_code_must_run_is_known_as_well() -> None:
     manager, plans = counted(Plugin())
     impl = manager.hook.hook.get_hookimpls()[0]
-    other = pluggy.HookImpl(manager, "odd", Function(Wraps().hook), {**impl.opts, "wrapper": True})
+    opts: Any = {**impl.opts, "wrapper": True}
+    other = pluggy.HookImpl(manager, "odd", Function(Wraps().hook), opts)
     manager.hook.hook._add_hookimpl(other)
     for turn in range(20):
         assert manager.hook.hook(one=turn) == [turn]
@@ -144,7 +149,7 @@ def test_a_change_costs_one_plan(change: str) -> None:
     elif change == "reordered":
         manager.hook.hook._hookimpls.reverse()
     else:
-        manager._inner_hookexec = new_multicall(plans)
+        manager._inner_hookexec = multicall(plans)
     for turn in range(10):
         manager.hook.hook(one=turn)
     assert (before, plans.made) == (1, 2)
