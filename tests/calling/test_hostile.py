@@ -231,6 +231,37 @@ def a_plugin_that_pulls_the_rug():
     assert caller(x=5) == [5, 5, 5]
 
 
+def plugins_that_call_when_their_plan_is_dropped():
+    ended = []
+
+    class Last(Plugin):
+        def __del__(self):
+            ended.append([caller(x=1), caller(x=1, y=2), subset(x=1)])
+
+    def add():
+        last = Last()
+        opts = caller.get_hookimpls()[0].opts
+        caller._add_hookimpl(pluggy.HookImpl(last, "last", last.hook, opts))
+
+    for drop in ("next call", "others", "unregistered"):
+        ended.clear()
+        add()
+        for number in range(6):
+            caller(**{"x": 1, f"name{number}": 2})
+        assert subset(x=1) == [1, 1]
+        caller._hookimpls.pop()
+        assert not ended
+        if drop == "unregistered":
+            comes = Plugin()
+            manager.register(comes)
+            manager.unregister(comes)
+        for number in range(6):
+            assert caller(**{"x": 1, f"{drop[0]}ame{number}": 2}) == [1, 1]
+        subset(x=1)
+        gc.collect()
+        assert ended == [[[1, 1], [1, 1], [1]]], ended
+
+
 def a_call_that_somebody_replaces_and_puts_back():
     def is_compiled(made):
         seen = []
@@ -290,6 +321,7 @@ CASES = [
     "defaults_that_are_no_names",
     "a_function_that_is_the_hook_itself",
     "a_plugin_that_pulls_the_rug",
+    "plugins_that_call_when_their_plan_is_dropped",
     "a_call_that_somebody_replaces_and_puts_back",
     "copies",
 ]
