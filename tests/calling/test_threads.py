@@ -6,6 +6,8 @@ interpreter the threads really run at once.
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from tests.conftest import Run
@@ -179,6 +181,113 @@ done.set()
 other.join()
 assert not failures, failures
 """
+
+
+# No two calls need the same plan, so that making, keeping, dropping and finding plans meet.
+PLANS = """
+import gc, sys, threading
+import pluggy, jumptable.pluggy
+from jumptable.calling.hookstats import HookStats
+
+scenario, rounds = sys.argv[1], int(sys.argv[2])
+THREADS = 8
+impl = pluggy.HookimplMarker("plans")
+
+
+class Plugin:
+    @impl
+    def hook(self, x):
+        return x
+
+
+def extra(x):
+    return x
+
+
+manager = jumptable.pluggy.PluginManager("plans")
+stays = Plugin()
+manager.register(stays)
+caller, execute = manager.hook.hook, manager._inner_hookexec
+barrier = threading.Barrier(THREADS + 1)
+failures = []
+done = threading.Event()
+
+
+def call(thread):
+    subset = manager.subset_hook_caller("hook", [Plugin()])
+    for turn in range(rounds):
+        value = (thread, turn)
+        names = {"x": value, f"name{(thread + turn) % 9}": 2}
+        if scenario in ("extra", "measured"):
+            found = caller.call_extra([extra], names if turn % 2 else {"x": value})
+            assert found[:2] == [value, value], found
+        elif scenario == "subsets":
+            left_out = manager.subset_hook_caller("hook", [stays])
+            assert left_out(**names) in ([], [value])
+            found = subset(**names)
+        else:
+            found = caller(**names)
+        assert found[-1] == value and set(found) == {value}, found
+
+
+def change():
+    while not done.is_set():
+        if scenario == "executors":
+            for _ in range(20):
+                manager._inner_hookexec = lambda *call: execute(*call)
+            manager._inner_hookexec = execute
+        elif scenario == "contained":
+            jumptable.pluggy.accelerate(manager, contain=["hook"])
+            jumptable.pluggy.accelerate(manager, contain=False)
+        elif scenario == "measured":
+            with HookStats(manager) as stats:
+                stats.times()
+            stats.times()
+        else:
+            comes = Plugin()
+            manager.register(comes)
+            manager.unregister(comes)
+            gc.collect(0)
+
+
+def guarded(target, *args):
+    def run():
+        barrier.wait()
+        try:
+            target(*args)
+        except BaseException as failure:
+            failures.append(failure)
+            done.set()
+            raise
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread
+
+
+sys.setswitchinterval(1e-5)
+callers = [guarded(call, number) for number in range(THREADS)]
+other = guarded(change)
+for thread in callers:
+    thread.join()
+done.set()
+other.join()
+assert not failures, failures
+assert caller(x=5) == [5]
+"""
+# With a GIL, threads rarely meet where it matters, and take turns for long.
+PLANS_ROUNDS = 400 if getattr(sys, "_is_gil_enabled", lambda: True)() else 6_000
+PLANS_SCENARIOS = ["names", "extra", "subsets", "executors", "contained", "measured"]
+
+
+@pytest.mark.parametrize("scenario", PLANS_SCENARIOS)
+def test_eight_threads_need_different_plans(run_python: Run, scenario: str) -> None:
+    run_python(PLANS, scenario, PLANS_ROUNDS)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("scenario", PLANS_SCENARIOS)
+def test_eight_threads_need_different_plans_for_longer(run_python: Run, scenario: str) -> None:
+    run_python(PLANS, scenario, 10 * PLANS_ROUNDS)
 
 
 @pytest.mark.parametrize(
