@@ -236,4 +236,4 @@ def test_what_ends_a_contained_call_keeps_its_context(
     manager.register(Fails(ValueError, False))
     with pytest.raises(ends) as caught:
         manager.hook.hook()
-    assert type(caught.value.__context__) is (Outer if context else ExceptionGroup)
+    assert isinstance(caught.value.__context__, Outer if context else ExceptionGroup)

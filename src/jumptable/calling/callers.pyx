@@ -9,9 +9,10 @@ from .plans cimport Plan, jt_plan, new_plan
 
 import copyreg
 import types
-from weakref import WeakSet
+from weakref import ref
 
 from . import stock
+from .multicall import is_multicall
 
 cdef extern from "found.h":
     object jt_found(object, object)
@@ -91,7 +92,7 @@ cdef class State:
     cdef tuple plans
     cdef object removed  # the plugins that a subset caller leaves out, or None
     cdef object multicall  # the manager's, which may be below what monitors it
-    cdef object subsets  # weak references to the States of subset callers, or None
+    cdef list subsets  # weak references to the States of subset callers, or None
     cdef int next
     cdef object __weakref__
 
@@ -229,7 +230,7 @@ def take_over(home):
     cdef State state = new_state(home, None)
     # Now, while nothing monitors it: plans are made there before the first call here.
     executor = getattr(home._hookexec.__self__, EXECUTOR_NAME, None)
-    if contains(executor, home.name) >= 0:
+    if is_multicall(executor):
         state.multicall = executor
     caller = HookCaller.__new__(HookCaller)
     jt_adopt(<PyObject *>caller, <PyObject *>state, JT_CALLER)
@@ -252,12 +253,12 @@ def subset_of(original, removed):
     cdef State subset = new_state(state.home, removed)
     caller = SubsetHookCaller(original, removed)
     jt_adopt(<PyObject *>caller, <PyObject *>subset, JT_SUBSET_CALLER)
-    subsets = WeakSet()
+    cdef list subsets = []
     with cython.critical_section(state):
         if state.subsets is None:
             state.subsets = subsets
         subsets = state.subsets
-    subsets.add(subset)
+    subsets.append(ref(subset, subsets.remove))
     return caller
 
 
@@ -280,8 +281,10 @@ def remove_plugin(self, plugin):
     cdef State state = <State?>found
     forget(state)
     if state.subsets is not None:
-        for subset in tuple(state.subsets):
-            forget(<State?>subset)
+        for subset in state.subsets.copy():
+            left = subset()
+            if left is not None:
+                forget(<State?>left)
 
 
 def reduce_caller(self):

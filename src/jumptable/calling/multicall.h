@@ -206,6 +206,15 @@ static PyObject *jt_run(const jt_plan *plan, PyObject *const *values, int level)
  * PluginManager._hookexec and the caller's own method. */
 #define JT_FRAMES 2
 
+static PyObject *jt_run_stock(PyObject *executor, PyObject *plan, PyObject *hook, PyObject *impls,
+                              PyObject *kwargs, int firstresult) {
+    PyObject *function = jt_pluggy.instead(executor, hook, plan);
+    if (function == NULL)
+        return NULL;
+    return PyObject_CallFunctionObjArgs(function, hook, impls, kwargs,
+                                        firstresult ? Py_True : Py_False, NULL);
+}
+
 /* A builtin function, whose __self__ is an Executor. */
 static PyObject *jt_multicall(PyObject *executor, PyObject *args, PyObject *kwargs) {
     static char *names[] = {"hook_name", "hook_impls", "caller_kwargs", "firstresult", NULL};
@@ -218,8 +227,7 @@ static PyObject *jt_multicall(PyObject *executor, PyObject *args, PyObject *kwar
     if (plan == NULL)
         result = NULL;
     else if (plan == Py_None || jt_plan_of(plan)->refused)
-        result = PyObject_CallFunctionObjArgs(jt_pluggy.instead(executor, hook), hook, impls, given,
-                                              firstresult ? Py_True : Py_False, NULL);
+        result = jt_run_stock(executor, plan, hook, impls, given, firstresult);
     else
         result = jt_run(jt_plan_of(plan), &PyTuple_GET_ITEM(values, 0), 1 + JT_FRAMES);
     Py_XDECREF(plan);

@@ -35,7 +35,7 @@ cdef extern from "multicall.h":
         PyObject *traceback_name
         int shared_outcome
         int step_over_stop_iteration
-        PyObject *instead(PyObject *, PyObject *) except NULL
+        PyObject *instead(PyObject *, PyObject *, PyObject *) except NULL
         object plan_call(PyObject *, PyObject *, PyObject *, int, PyObject *, PyObject **)
     jt_pluggy_t jt_pluggy
     PyObject *jt_run(jt_plan *, PyObject **, int) noexcept
@@ -139,11 +139,14 @@ cdef object plan_call(
     return plan
 
 
-cdef PyObject *instead(PyObject *own, PyObject *hook) except NULL:
-    """What is to run a call that was refused."""
-    if (<Executor>own).contains(<object>hook):
-        return <PyObject *>CONTAINED
-    return <PyObject *>STOCK
+cdef PyObject *instead(PyObject *own, PyObject *hook, PyObject *plan) except NULL:
+    """What is to run a call that was refused, by a plan or without one, None."""
+    cdef bint contain
+    if <object>plan is None:
+        contain = (<Executor>own).contains(<object>hook)
+    else:
+        contain = (<Plan>plan).c.contain
+    return <PyObject *>(CONTAINED if contain else STOCK)
 
 
 def new_multicall(contained):

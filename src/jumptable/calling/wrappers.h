@@ -19,7 +19,7 @@ typedef struct {
     PyObject *traceback_name; /* NULL where a Result keeps none: 1.5 */
     int shared_outcome, step_over_stop_iteration;
     /* What runs a call that was refused, borrowed: pluggy's own _multicall mostly. */
-    PyObject *(*instead)(PyObject *executor, PyObject *hook);
+    PyObject *(*instead)(PyObject *executor, PyObject *hook, PyObject *plan);
     /* A Plan or None; hook, implementations, arguments, firstresult, Executor, and where the values
      * of the call go, as a tuple. */
     PyObject *(*plan_call)(PyObject *, PyObject *, PyObject *, int, PyObject *, PyObject **);
