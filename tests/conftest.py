@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 import subprocess
 import sys
 import sysconfig
@@ -12,6 +13,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+# A suite that runs in the background has SIGINT ignored, and what it starts would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SOURCES = Path(__file__).parent / "plugins"
 

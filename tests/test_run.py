@@ -27,11 +27,6 @@ print(names, sys.argv, sys.path, sys.modules["__main__"].__dict__ is globals())
 """
 
 
-def _interruptible() -> None:
-    """A suite that runs in the background has SIGINT ignored, and its children inherit that."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 def python(*words: str, cwd: Path, input: str | None = None, **environment: str) -> Done:
     return subprocess.run(
         [sys.executable, *words],
@@ -43,7 +38,6 @@ def python(*words: str, cwd: Path, input: str | None = None, **environment: str)
         timeout=120,
         check=False,
         env={**os.environ, **environment},
-        preexec_fn=_interruptible if os.name == "posix" else None,
     )
 
 

@@ -77,7 +77,7 @@ elif kind == "from_pointer":
         try: jt.from_pointer(address, "double(doubl)")
         except TypeError: return
         raise AssertionError("it did not fail")
-    repeats = 2_000
+    repeats = 1_000
     watched = [half, address]
 else:
     plugin, name, signature, good, bad = KINDS[kind]

@@ -67,7 +67,8 @@ def double(number):
 """
 
 
-@pytest.mark.parametrize("workers", [pytest.param("0", marks=pytest.mark.long), "2"])
+@pytest.mark.long
+@pytest.mark.parametrize("workers", ["0", "2"])
 def test_outcomes_and_coverage_are_the_same(tmp_path: Path, workers: str) -> None:
     for plugin in ("hypothesis", "pytest_asyncio", "pytest_cov", "xdist"):
         pytest.importorskip(plugin)

@@ -261,7 +261,7 @@ def test_every_prefix_and_every_damaged_byte_of_other_formats(
             check(reader)
         os.close(reader.descriptor)
     for position in range(len(content)):
-        for value in (0, 0x7F, 0xFF):
+        for value in {0, 0x7F, 0xFF} - {content[position]}:
             damaged = content[:position] + bytes([value]) + content[position + 1 :]
             reader = reader_of(tmp_path / "damaged", damaged)
             with contextlib.suppress(PluginError):
