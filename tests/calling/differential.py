@@ -208,7 +208,7 @@ class Run(Making):
         if kind not in ("do", "caught"):
             try:
                 getattr(self, "do_" + kind)(*rest)
-            except Exception as error:
+            except BaseException as error:  # registering calls historic implementations
                 self.log.append((action[0], summary(error)))
             return
         self.calls += 1
