@@ -104,7 +104,8 @@ def test_files_of_the_working_folder_do_not_get_in_between(place: Path) -> None:
     for name in names:
         (place / f"{name}.py").write_text(f"raise AssertionError('imported {name}')\n")
     assert "True" in same("sub/script.py", cwd=place).stdout
-    assert same("-c", "print('ran')", cwd=place).stdout == "ran\n"
+    if sys.version_info < (3, 13):  # from there on python -c itself takes linecache from there
+        assert same("-c", "print('ran')", cwd=place).stdout == "ran\n"
 
 
 def test_a_pluggy_that_is_only_in_the_working_folder(tmp_path: Path) -> None:
