@@ -108,6 +108,7 @@ def test_files_of_the_working_folder_do_not_get_in_between(place: Path) -> None:
         assert same("-c", "print('ran')", cwd=place).stdout == "ran\n"
 
 
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="needs exceptiongroup there as well")
 def test_a_pluggy_that_is_only_in_the_working_folder(tmp_path: Path) -> None:
     # As after "pip install --target .".
     installed = Path(pluggy.__file__).parent
