@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from tests.conftest import Run
@@ -196,16 +198,16 @@ run(calls)
 after, new_counts = state()
 # The interpreter's cache of attributes keeps some of the names that registering makes.
 managers, registers = kind == "managers", kind in ("managers", "rebuilding")
-slack = calls - calls // 10 if registers else 60
+slack = calls // 2 if registers else 60
 # A free-threaded interpreter frees the tables of some dictionaries later, when it comes to it.
 free_threaded = not getattr(sys, "_is_gil_enabled", lambda: True)()
 if free_threaded:
-    slack = max(slack, calls * 4 // 5)
+    slack = max(slack, calls // 4)
 assert after - before < slack, f"{after - before} blocks more"
 assert all(abs(one - two) < 3 for one, two in zip(counts, new_counts)), (counts, new_counts)
 
 # Blocks alone don't tell of one that grows, which it does an eighth at a time.
-window = 800
+window = 1_600 if managers else 800
 tracemalloc.start()
 run(200)
 gc.collect()
@@ -213,9 +215,11 @@ before = tracemalloc.get_traced_memory()[0]
 run(window)
 gc.collect()
 grown = tracemalloc.get_traced_memory()[0] - before
-slack = 100 * window if managers else 24 * window if registers else 3_200
+slack = 64 * window if managers else 24 * window if registers else 3_200
 assert grown < slack or free_threaded, f"{grown} bytes more after {window} calls"
 """
+
+FREE_THREADED = not getattr(sys, "_is_gil_enabled", lambda: True)()
 
 KINDS = [
     *("plain", "none", "firstresult", "one name", "many names", "wrappers", "old wrappers"),
@@ -225,8 +229,9 @@ KINDS = [
     *("monitoring", "managers"),
 ]
 # What takes long each time is repeated less: calls in the suite, in the long battery, to warm up.
-COUNTS = {"rebuilding": (500, 50_000, 4_000), "managers": (1_000, 10_000, 3_000)}
-USUAL = (2_500, 1_000_000, 1_500)
+COUNTS = {"rebuilding": (1_000, 50_000, 4_000), "managers": (1_000, 10_000, 3_000)}
+# Without a GIL what grows at first comes back only after some ten thousand calls.
+USUAL = (20_000 if FREE_THREADED else 2_500, 1_000_000, 1_500)
 
 
 @pytest.mark.parametrize("kind", KINDS)
