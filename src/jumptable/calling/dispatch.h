@@ -97,6 +97,11 @@ static PyObject *jt_call_generic(PyObject *self, PyObject *const *args, size_t g
     return result;
 }
 
+/* Types in C often have a `__getattribute__` of their own that is object's. */
+static inline int jt_has_usual_attributes(PyTypeObject *type) {
+    return type->tp_getattro == PyObject_GenericGetAttr;
+}
+
 /* What Cython cannot say of a class: its instances are called by vectorcall ... */
 static void jt_call_directly(PyTypeObject *type, Py_ssize_t offset) {
     type->tp_vectorcall_offset = offset;

@@ -33,6 +33,7 @@ cdef extern from "dispatch.h":
     uintptr_t jt_abc_token() noexcept
     bint jt_holds(jt_typefound *) noexcept
     object jt_call_generic(PyObject *, PyObject *const *, size_t, PyObject *)
+    bint jt_has_usual_attributes(PyTypeObject *) noexcept
     void jt_call_directly(PyTypeObject *, Py_ssize_t) noexcept
     void jt_call_as_function(PyTypeObject *, Py_ssize_t) noexcept
 
@@ -63,8 +64,8 @@ cdef extern from "Python.h":
 cdef object find_implementation = functools._find_impl
 cdef object mro_of = type.__dict__["__mro__"].__get__
 cdef object namespace_of = type.__dict__["__dict__"].__get__
-# Theirs give `__class__` as object's does.
-cdef tuple USUAL = (object, type, types.ModuleType)
+# Theirs give `__class__` as object's does, as do all types with object's own.
+cdef tuple USUAL = (type, types.ModuleType)
 
 
 cdef bint has_own_class(object cls):
@@ -74,7 +75,7 @@ cdef bint has_own_class(object cls):
             return True
     for base in mro_of(cls):
         if "__getattribute__" in namespace_of(base):
-            return base not in USUAL
+            return not jt_has_usual_attributes(<PyTypeObject *>base) and base not in USUAL
     return True
 
 
