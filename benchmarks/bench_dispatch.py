@@ -12,12 +12,14 @@ ovld, plum and multipledispatch look at all positional arguments' types, ovld at
 from __future__ import annotations
 
 import abc
+import functools
 from collections.abc import Callable, Iterable
 from functools import partial
 from random import Random
 from time import perf_counter_ns
 from typing import Any
 
+import jumptable.functools
 from dispatchers import (
     CHAIN,
     DIRECT,
@@ -39,7 +41,7 @@ from dispatchers import (
 from dispatchmethods import KINDS, methods
 from dispatchtables import Targets, Times, nanoseconds
 from jumptable.measuring import report
-from jumptable.measuring.timing import Contestant, Spread, measure
+from jumptable.measuring.timing import Contestant, Spread, measure, statement
 from results import Results, met
 
 AT_LEAST: dict[str, float | None] = {FUNCTOOLS: 6.0, OVLD: 2.0}
@@ -323,6 +325,15 @@ def bench_registration(results: Results, rounds: int) -> None:
     times = Times(REPLACES)
     rounds = min(rounds, MOST_ROUNDS)
     made = named(BUILTIN_TYPES)
+    decorators = {
+        FUNCTOOLS: functools.singledispatch,
+        JUMPTABLE: jumptable.functools.singledispatch,
+    }
+    contestants = [
+        statement(who, "decorator(f)", {"decorator": decorator, "f": made[object]})
+        for who, decorator in decorators.items()
+    ]
+    times.add("singledispatch(f)", measure(contestants, rounds=rounds))
     for name, warm in (("register(cls, f)", False), ("the same, f was called before", True)):
         contestants = [
             prepared(who, partial(to_register, GENERICS[who], made, warm=warm), register)
