@@ -33,7 +33,6 @@ cdef extern from "dispatch.h":
     uintptr_t jt_abc_token() noexcept
     bint jt_holds(jt_typefound *) noexcept
     object jt_call_generic(PyObject *, PyObject *const *, size_t, PyObject *)
-    bint jt_has_usual_attributes(PyTypeObject *) noexcept
     void jt_call_directly(PyTypeObject *, Py_ssize_t) noexcept
     void jt_call_as_function(PyTypeObject *, Py_ssize_t) noexcept
 
@@ -64,8 +63,16 @@ cdef extern from "Python.h":
 cdef object find_implementation = functools._find_impl
 cdef object mro_of = type.__dict__["__mro__"].__get__
 cdef object namespace_of = type.__dict__["__dict__"].__get__
-# Theirs give `__class__` as object's does, as do all types with object's own.
-cdef tuple USUAL = (type, types.ModuleType)
+
+
+cdef extern from *:
+    """
+    /* Attributes are looked up as those of most objects are: data of the type come first. */
+    static int jt_looks_up_usually(PyObject *type) {
+        return ((PyTypeObject *)type)->tp_getattro == PyObject_GenericGetAttr;
+    }
+    """
+    bint jt_looks_up_usually(object) noexcept
 
 
 cdef bint has_own_class(object cls):
@@ -73,9 +80,12 @@ cdef bint has_own_class(object cls):
     for base in mro_of(cls):
         if base is not object and "__class__" in namespace_of(base):
             return True
+    if jt_looks_up_usually(cls):
+        return False
     for base in mro_of(cls):
         if "__getattribute__" in namespace_of(base):
-            return not jt_has_usual_attributes(<PyTypeObject *>base) and base not in USUAL
+            # Modules and types find `__class__` where others do.
+            return not jt_looks_up_usually(base) and base not in (type, types.ModuleType)
     return True
 
 
