@@ -25,11 +25,10 @@ cdef extern from "dispatch.h":
         void *call
         void *table
     ctypedef struct jt_dispatch_t:
-        void *token
-        PyObject *module
         object resolve(PyObject *, PyObject *)
         object refuse(PyObject *)
     jt_dispatch_t jt_dispatch
+    void jt_find_abc_token(PyObject *) noexcept
     uintptr_t jt_abc_token() noexcept
     bint jt_holds(jt_typefound *) noexcept
     object jt_call_generic(PyObject *, PyObject *const *, size_t, PyObject *)
@@ -55,11 +54,10 @@ cdef extern from "../binding/immortal.h":
     void jt_make_immortal(PyObject *) noexcept
 
 cdef extern from "Python.h":
-    void *PyCFunction_GetFunction(object) except NULL
-    PyObject *PyCFunction_GetSelf(object) except? NULL
     object PyVectorcall_Call(object, object, object)
     bint PyType_Check(object)
 
+cdef object TOKEN = get_cache_token
 cdef object find_implementation = functools._find_impl
 cdef object mro_of = type.__dict__["__mro__"].__get__
 cdef object namespace_of = type.__dict__["__dict__"].__get__
@@ -75,7 +73,7 @@ cdef extern from *:
     bint jt_looks_up_usually(object) noexcept
 
 
-cdef bint has_own_class(object cls):
+cdef bint has_own_class(object cls) except -1:
     """Whether an instance can give another ``__class__`` than its type."""
     for base in mro_of(cls):
         if base is not object and "__class__" in namespace_of(base):
@@ -195,7 +193,6 @@ cdef class Bound:
     cdef object method
     cdef object instance
     cdef object owner
-    cdef object stock
 
     def __call__(self, *args, **kwargs):
         return PyVectorcall_Call(self, args, kwargs)
@@ -203,9 +200,7 @@ cdef class Bound:
     def __getattribute__(self, name):
         if name in OWN:
             return object.__getattribute__(self, name)
-        if self.stock is None:
-            self.stock = STOCK_BIND(self.method, self.instance, self.owner)
-        return getattr(self.stock, name)
+        return getattr(STOCK_BIND(self.method, self.instance, self.owner), name)
 
     def __eq__(self, other):
         if not isinstance(other, Bound):
@@ -268,8 +263,7 @@ cdef int set_up() except -1:
         raise ImportError("the layout of Dispatcher or Bound is not what C knows: rebuild jumptable")
     jt_call_as_function(<PyTypeObject *>Dispatcher, <char *>&dispatcher.call - <char *>head)
     jt_call_directly(<PyTypeObject *>Bound, <char *>&bound.call - <char *>start)
-    jt_dispatch.token = PyCFunction_GetFunction(get_cache_token)
-    jt_dispatch.module = PyCFunction_GetSelf(get_cache_token)
+    jt_find_abc_token(<PyObject *>TOKEN)
     jt_dispatch.resolve = resolve
     jt_dispatch.refuse = refuse
     jt_methods.dispatcher = <PyTypeObject *>Dispatcher
