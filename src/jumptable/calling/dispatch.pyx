@@ -197,10 +197,17 @@ cdef class Bound:
     def __call__(self, *args, **kwargs):
         return PyVectorcall_Call(self, args, kwargs)
 
+    def __get__(self, instance, owner):
+        return self  # what is bound stays so; inspect and help() take what has this for a routine
+
     def __getattribute__(self, name):
         if name in OWN:
             return object.__getattribute__(self, name)
         return getattr(STOCK_BIND(self.method, self.instance, self.owner), name)
+
+    @property
+    def __doc__(self):
+        return STOCK_BIND(self.method, self.instance, self.owner).__doc__
 
     def __eq__(self, other):
         if not isinstance(other, Bound):
