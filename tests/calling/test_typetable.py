@@ -12,7 +12,6 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-
 from jumptable.calling.typetable import TypeTable
 
 FRONT = 4  # entries that are not hashed: typetable.h

@@ -59,8 +59,8 @@ cdef extern from "Python.h":
 
 cdef object TOKEN = get_cache_token
 cdef object find_implementation = functools._find_impl
+cdef object MISSING = object()
 cdef object mro_of = type.__dict__["__mro__"].__get__
-cdef object namespace_of = type.__dict__["__dict__"].__get__
 
 
 cdef extern from *:
@@ -69,19 +69,34 @@ cdef extern from *:
     static int jt_looks_up_usually(PyObject *type) {
         return ((PyTypeObject *)type)->tp_getattro == PyObject_GenericGetAttr;
     }
+
+    /* 1, 0, or -1 with an error. */
+    static int jt_defines(PyObject *type, PyObject *name) {
+    #if PY_VERSION_HEX >= 0x030C0000
+        PyObject *names = PyType_GetDict((PyTypeObject *)type);
+    #else
+        PyObject *names = ((PyTypeObject *)type)->tp_dict;
+        Py_XINCREF(names);
+    #endif
+        int defines = names == NULL ? 0 : PyDict_Contains(names, name);
+        Py_XDECREF(names);
+        return defines;
+    }
     """
     bint jt_looks_up_usually(object) noexcept
+    bint jt_defines(object, object) except -1
 
 
 cdef bint has_own_class(object cls) except -1:
     """Whether an instance can give another ``__class__`` than its type."""
-    for base in mro_of(cls):
-        if base is not object and "__class__" in namespace_of(base):
+    cdef tuple mro = mro_of(cls)
+    for base in mro:
+        if base is not object and jt_defines(base, "__class__"):
             return True
     if jt_looks_up_usually(cls):
         return False
-    for base in mro_of(cls):
-        if "__getattribute__" in namespace_of(base):
+    for base in mro:
+        if jt_defines(base, "__getattribute__"):
             # Modules and types find `__class__` where others do.
             return not jt_looks_up_usually(base) and base not in (type, types.ModuleType)
     return True
@@ -91,7 +106,7 @@ cdef object search(Dispatcher self, object cls, uintptr_t *flags):
     """The implementation for a class that has none of its own, as functools finds it."""
     registry = self.registry.copy()  # others may register while this one is searched
     for each in registry:
-        if hasattr(each, "__abstractmethods__"):
+        if PyType_Check(each) and jt_defines(each, "__abstractmethods__"):
             flags[0] |= JT_STAMPED
             break
     return find_implementation(cls, registry)
@@ -109,9 +124,8 @@ cdef object implementation(Dispatcher self, object cls):
             return <object>found.value
     generation = jt_typetable_generation(self.table)
     token = jt_abc_token()
-    try:
-        value = self.registry[cls]
-    except KeyError:
+    value = self.registry.get(cls, MISSING)
+    if value is MISSING:
         value = search(self, cls, &flags)
     if flags & JT_STAMPED and self.types.table.stamp != token:
         if jt_typetable_generation(self.table) != generation:
@@ -197,16 +211,16 @@ cdef class Bound:
     def __call__(self, *args, **kwargs):
         return PyVectorcall_Call(self, args, kwargs)
 
-    def __get__(self, instance, owner):
-        return self  # what is bound stays so; inspect and help() take what has this for a routine
-
     def __getattribute__(self, name):
         if name in OWN:
             return object.__getattribute__(self, name)
         return getattr(STOCK_BIND(self.method, self.instance, self.owner), name)
 
+    def __get__(self, instance, owner):
+        return self if instance is None else types.MethodType(self, instance)
+
     @property
-    def __doc__(self):
+    def __doc__(self):  # pydoc looks for it past __getattribute__
         return STOCK_BIND(self.method, self.instance, self.owner).__doc__
 
     def __eq__(self, other):
@@ -267,7 +281,10 @@ cdef int set_up() except -1:
         or <PyObject *>bound.instance != start.instance
         or <PyObject *>bound.owner != start.owner
     ):
-        raise ImportError("the layout of Dispatcher or Bound is not what C knows: rebuild jumptable")
+        raise ImportError(
+            "the layout of Dispatcher or Bound is not what dispatch.h and methods.h say: "
+            "rebuild jumptable"
+        )
     jt_call_as_function(<PyTypeObject *>Dispatcher, <char *>&dispatcher.call - <char *>head)
     jt_call_directly(<PyTypeObject *>Bound, <char *>&bound.call - <char *>start)
     jt_find_abc_token(<PyObject *>TOKEN)
