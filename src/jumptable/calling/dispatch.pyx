@@ -220,6 +220,10 @@ cdef class Bound:
     def __get__(self, instance, owner):
         return self if instance is None else types.MethodType(self, instance)
 
+    @property
+    def __doc__(self):  # pydoc looks for it past __getattribute__
+        return STOCK_BIND(self.method, self.instance, self.owner).__doc__
+
     def __eq__(self, other):
         if not isinstance(other, Bound):
             return NotImplemented
