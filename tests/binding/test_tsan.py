@@ -94,6 +94,7 @@ elif part == "planted":
 print("done")
 """
 
+
 @pytest.fixture(scope="module")
 def libraries(compile_plugin: Compile, python_flags: list[str]) -> list[Path]:
     sanitized = ["-g", "-fsanitize=thread", *python_flags]
