@@ -154,6 +154,15 @@ def test_collected_with_what_it_holds() -> None:
     assert [each() for each in gone] == [None] * 3
 
 
+def test_collected_when_nothing_but_the_table_can_let_go() -> None:
+    table = TypeTable()
+    table.store((int,), table.find)
+    gone = weakref.ref(table)
+    del table
+    gc.collect()
+    assert gone() is None
+
+
 def test_a_value_that_comes_back_while_it_is_dropped() -> None:
     table = TypeTable()
 
