@@ -1,0 +1,114 @@
+/* The call of a generic function: look the type of the first argument up, pass everything on.
+ *
+ * Invariants:
+ *   - A table belongs to one Dispatcher, which holds it for as long as it lives itself; it is not
+ *     given up to the garbage collector before that.
+ *   - What the table has for a type is what instances of the type are called with, unless it is
+ *     JT_ASKS: then it says that an instance's `__class__` must be asked.
+ *   - An entry that was found by way of abstract base classes is stamped with their token, the
+ *     number of their registrations so far; that of a class that is registered itself is not.
+ *   - With a GIL a call holds a reference to the implementation. Without one the table keeps all
+ *     that it ever had, and the caller holds the Dispatcher. */
+#ifndef JUMPTABLE_DISPATCH_H
+#define JUMPTABLE_DISPATCH_H
+
+#include <Python.h>
+
+#include "typetable.h"
+
+#define JT_ASKS ((uintptr_t)2)
+
+/* The head of Dispatcher, asserted against Cython's layout when the module is imported. */
+typedef struct {
+    PyObject_HEAD
+    vectorcallfunc call;
+    jt_typetable *table;
+} jt_dispatcher;
+
+typedef struct {
+    PyCFunction token; /* of abc.get_cache_token, with what it is called on */
+    PyObject *module;
+    /* What is not in the table; a new reference. */
+    PyObject *(*resolve)(PyObject *dispatcher, PyObject *first);
+    /* Raises what a call without arguments raises. */
+    PyObject *(*refuse)(PyObject *dispatcher);
+} jt_dispatch_t;
+
+static jt_dispatch_t jt_dispatch;
+
+/* A C call; a failure gives a token that nothing is stamped with, and no error. */
+static uintptr_t jt_abc_token(void) {
+    PyObject *token = jt_dispatch.token(jt_dispatch.module, NULL);
+    if (token == NULL) {
+        PyErr_Clear();
+        return UINTPTR_MAX;
+    }
+    uintptr_t value = (uintptr_t)PyLong_AsUnsignedLongLongMask(token);
+    Py_DECREF(token);
+    return value;
+}
+
+/* Whether what was found holds now for an instance of a type. */
+static inline int jt_holds(const jt_typefound *found) {
+    return found->flags == 0 ||
+           (found->flags == JT_STAMPED && found->stamp == jt_abc_token());
+}
+
+/* What `first` is called with, or NULL with an error; *held is what is to be released afterwards,
+ * if anything. */
+static inline PyObject *jt_implementation(PyObject *dispatcher, PyObject *first, PyObject **held) {
+    jt_typefound found;
+    void *type = Py_TYPE(first);
+    if (jt_typetable_find(((jt_dispatcher *)dispatcher)->table, 1, &type, &found)) {
+        if (jt_holds(&found)) {
+#ifdef Py_GIL_DISABLED
+            *held = NULL;
+#else
+            *held = found.value;
+            Py_INCREF(found.value);
+#endif
+            return found.value;
+        }
+    }
+    return *held = jt_dispatch.resolve(dispatcher, first);
+}
+
+/* Python functions count recursion themselves; others may come back here without doing so. */
+static inline PyObject *jt_pass_on(PyObject *callable, PyObject *const *args, size_t given,
+                                   PyObject *names) {
+    if (Py_IS_TYPE(callable, &PyFunction_Type))
+        return ((PyFunctionObject *)callable)->vectorcall(callable, args, given, names);
+    if (Py_EnterRecursiveCall(" while calling a generic function"))
+        return NULL;
+    PyObject *result = PyObject_Vectorcall(callable, args, given, names);
+    Py_LeaveRecursiveCall();
+    return result;
+}
+
+static PyObject *jt_call_generic(PyObject *self, PyObject *const *args, size_t given,
+                                 PyObject *names) {
+    if (PyVectorcall_NARGS(given) == 0)
+        return jt_dispatch.refuse(self);
+    PyObject *held, *callable = jt_implementation(self, args[0], &held);
+    if (callable == NULL)
+        return NULL;
+    PyObject *result = jt_pass_on(callable, args, given, names);
+    Py_XDECREF(held);
+    return result;
+}
+
+/* What Cython cannot say of a class: its instances are called by vectorcall ... */
+static void jt_call_directly(PyTypeObject *type, Py_ssize_t offset) {
+    type->tp_vectorcall_offset = offset;
+    type->tp_call = PyVectorcall_Call;
+    type->tp_flags |= Py_TPFLAGS_HAVE_VECTORCALL;
+    PyType_Modified(type);
+}
+
+/* ... and bound as functions are. */
+static void jt_call_as_function(PyTypeObject *type, Py_ssize_t offset) {
+    jt_call_directly(type, offset);
+    type->tp_flags |= Py_TPFLAGS_METHOD_DESCRIPTOR;
+}
+
+#endif
