@@ -34,9 +34,14 @@ def _special(name: str) -> Callable[..., Any]:
     def __iter__(self: Any) -> Iterator[int]:
         return iter(())
 
+    def ends(self: Any, *args: Any) -> int:
+        raise {"__getitem__": IndexError, "__next__": StopIteration}[name]
+
     def other(self: Any, *args: Any) -> int:
         return 3
 
+    if name in ("__getitem__", "__next__"):
+        return ends
     return __iter__ if name in ("__iter__", "__reversed__") else other
 
 
@@ -157,6 +162,8 @@ class Classes:
                 continue  # these bases have no consistent order, or no common layout or metaclass
             if len(made.__mro__) > MOST_ANCESTORS:
                 continue
+            if isinstance(made, abc.ABCMeta) and issubclass(made, type):
+                continue  # the abc module can't ask a metaclass for its subclasses
             if isinstance(made, abc.ABCMeta):
                 made.__abstractmethods__ = frozenset()  # an instance of each class is wanted
             return made
