@@ -12,6 +12,8 @@
 #include <Python.h>
 #include <stdint.h>
 
+#include "compiler.h"
+
 /* Where integers and floating-point numbers travel in registers of their own, a word per argument
  * and one prototype per pair of counts reach every function. On Windows x64 an argument's position
  * decides, so only the exact prototypes of the generated trampolines hold there. Elsewhere every
@@ -104,15 +106,5 @@ typedef struct {
     Py_buffer *views;
     Py_ssize_t held;
 } jt_views;
-
-#if defined(__GNUC__)
-#define JT_COLD __attribute__((noinline, cold))
-#define JT_NOINLINE __attribute__((noinline)) /* not a copy for each trampoline */
-#define JT_LIKELY(condition) __builtin_expect(!!(condition), 1)
-#else
-#define JT_COLD
-#define JT_NOINLINE
-#define JT_LIKELY(condition) (condition)
-#endif
 
 #endif

@@ -14,6 +14,7 @@
 
 #include <Python.h>
 
+#include "../binding/compiler.h"
 #include "typetable.h"
 
 #define JT_ASKS ((uintptr_t)2)
@@ -37,7 +38,7 @@ typedef struct {
 static jt_dispatch_t jt_dispatch;
 
 /* A C call; a failure gives a token that nothing is stamped with, and no error. */
-static uintptr_t jt_abc_token(void) {
+static JT_NOINLINE uintptr_t jt_abc_token(void) {
     PyObject *token = jt_dispatch.token(jt_dispatch.module, NULL);
     if (token == NULL) {
         PyErr_Clear();
@@ -54,30 +55,50 @@ static inline int jt_holds(const jt_typefound *found) {
            (found->flags == JT_STAMPED && found->stamp == jt_abc_token());
 }
 
-/* What `first` is called with, or NULL with an error; *held is what is to be released afterwards,
- * if anything. */
-static inline PyObject *jt_implementation(PyObject *dispatcher, PyObject *first, PyObject **held) {
+/* The implementation for `first` where nothing has to be asked or held: a Python function, whose
+ * frame holds it. Else NULL, without an error. */
+static inline PyObject *jt_function_for(PyObject *dispatcher, PyObject *first) {
+#if PY_VERSION_HEX >= 0x030B0000 /* before that, frames do not hold the function */
     jt_typefound found;
     void *type = Py_TYPE(first);
-    if (jt_typetable_find(((jt_dispatcher *)dispatcher)->table, 1, &type, &found)) {
-        if (jt_holds(&found)) {
-#ifdef Py_GIL_DISABLED
-            *held = NULL;
+    if (jt_typetable_find(((jt_dispatcher *)dispatcher)->table, 1, &type, &found) &&
+        found.flags == 0 && Py_IS_TYPE(found.value, &PyFunction_Type))
+        return found.value;
 #else
-            *held = found.value;
-            Py_INCREF(found.value);
+    (void)dispatcher, (void)first;
 #endif
-            return found.value;
-        }
+    return NULL;
+}
+
+/* What `first` is called with, or NULL with an error; *held is what is to be released afterwards,
+ * if anything. */
+static JT_NOINLINE PyObject *jt_implementation(PyObject *dispatcher, PyObject *first,
+                                               PyObject **held) {
+    jt_typefound found;
+    void *type = Py_TYPE(first);
+    if (jt_typetable_find(((jt_dispatcher *)dispatcher)->table, 1, &type, &found) &&
+        jt_holds(&found)) {
+#ifdef Py_GIL_DISABLED
+        *held = NULL;
+#else
+        *held = found.value;
+        Py_INCREF(found.value);
+#endif
+        return found.value;
     }
     return *held = jt_dispatch.resolve(dispatcher, first);
 }
 
+static inline PyObject *jt_call_function(PyObject *function, PyObject *const *args, size_t given,
+                                         PyObject *names) {
+    return ((PyFunctionObject *)function)->vectorcall(function, args, given, names);
+}
+
 /* Python functions count recursion themselves; others may come back here without doing so. */
-static inline PyObject *jt_pass_on(PyObject *callable, PyObject *const *args, size_t given,
-                                   PyObject *names) {
+static PyObject *jt_pass_on(PyObject *callable, PyObject *const *args, size_t given,
+                            PyObject *names) {
     if (Py_IS_TYPE(callable, &PyFunction_Type))
-        return ((PyFunctionObject *)callable)->vectorcall(callable, args, given, names);
+        return jt_call_function(callable, args, given, names);
     if (Py_EnterRecursiveCall(" while calling a generic function"))
         return NULL;
     PyObject *result = PyObject_Vectorcall(callable, args, given, names);
@@ -85,8 +106,8 @@ static inline PyObject *jt_pass_on(PyObject *callable, PyObject *const *args, si
     return result;
 }
 
-static PyObject *jt_call_generic(PyObject *self, PyObject *const *args, size_t given,
-                                 PyObject *names) {
+static JT_NOINLINE PyObject *jt_call_any(PyObject *self, PyObject *const *args, size_t given,
+                                         PyObject *names) {
     if (PyVectorcall_NARGS(given) == 0)
         return jt_dispatch.refuse(self);
     PyObject *held, *callable = jt_implementation(self, args[0], &held);
@@ -95,6 +116,16 @@ static PyObject *jt_call_generic(PyObject *self, PyObject *const *args, size_t g
     PyObject *result = jt_pass_on(callable, args, given, names);
     Py_XDECREF(held);
     return result;
+}
+
+static PyObject *jt_call_generic(PyObject *self, PyObject *const *args, size_t given,
+                                 PyObject *names) {
+    if (PyVectorcall_NARGS(given) != 0) {
+        PyObject *function = jt_function_for(self, args[0]);
+        if (function != NULL)
+            return jt_call_function(function, args, given, names);
+    }
+    return jt_call_any(self, args, given, names);
 }
 
 /* What Cython cannot say of a class: its instances are called by vectorcall ... */

@@ -63,8 +63,16 @@ cdef extern from "Python.h":
 cdef object find_implementation = functools._find_impl
 cdef object mro_of = type.__dict__["__mro__"].__get__
 cdef object namespace_of = type.__dict__["__dict__"].__get__
-# Theirs give `__class__` as object's does.
-cdef tuple USUAL = (object, type, types.ModuleType)
+
+
+cdef extern from *:
+    """
+    /* Attributes are looked up as those of most objects are: data of the type come first. */
+    static int jt_looks_up_usually(PyObject *type) {
+        return ((PyTypeObject *)type)->tp_getattro == PyObject_GenericGetAttr;
+    }
+    """
+    bint jt_looks_up_usually(object) noexcept
 
 
 cdef bint has_own_class(object cls):
@@ -72,9 +80,12 @@ cdef bint has_own_class(object cls):
     for base in mro_of(cls):
         if base is not object and "__class__" in namespace_of(base):
             return True
+    if jt_looks_up_usually(cls):
+        return False
     for base in mro_of(cls):
         if "__getattribute__" in namespace_of(base):
-            return base not in USUAL
+            # Modules and types find `__class__` where others do.
+            return not jt_looks_up_usually(base) and base not in (type, types.ModuleType)
     return True
 
 

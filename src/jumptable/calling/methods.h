@@ -93,11 +93,14 @@ static PyObject *jt_call_method(PyObject *self, PyObject *const *args, size_t gi
     size_t rest = (size_t)(count - 1) | (given & PY_VECTORCALL_ARGUMENTS_OFFSET);
     if (count == 1 || !jt_is_dispatcher(dispatcher))
         return jt_call_stock(self, instance, owner, args + 1, rest, names);
-    PyObject *callable = jt_implementation(dispatcher, args[1], &held);
+    PyObject *callable = jt_function_for(dispatcher, args[1]);
+    if (callable != NULL)
+        return jt_call_function(callable, args, given, names);
+    callable = jt_implementation(dispatcher, args[1], &held);
     if (callable == NULL)
         return NULL;
     if (Py_IS_TYPE(callable, &PyFunction_Type))
-        result = ((PyFunctionObject *)callable)->vectorcall(callable, args, given, names);
+        result = jt_call_function(callable, args, given, names);
     else
         result = jt_call_bound_to(self, callable, instance, owner, args + 1, rest, names);
     Py_XDECREF(held);
