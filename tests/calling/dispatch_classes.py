@@ -155,6 +155,9 @@ class Classes:
                 body["__hash__"] = None
             if self.random.random() < 0.1:
                 body["__slots__"] = ()
+            abstract = [each for each in bases if isinstance(each, abc.ABCMeta)]
+            if (abstract or metaclass is abc.ABCMeta) and any(type in each.__mro__ for each in bases):
+                continue  # the abc module can't ask a metaclass for its subclasses
             self.made += 1
             try:
                 made = metaclass(f"C{self.made}", tuple(bases), body)
@@ -162,8 +165,6 @@ class Classes:
                 continue  # these bases have no consistent order, or no common layout or metaclass
             if len(made.__mro__) > MOST_ANCESTORS:
                 continue
-            if isinstance(made, abc.ABCMeta) and issubclass(made, type):
-                continue  # the abc module can't ask a metaclass for its subclasses
             if isinstance(made, abc.ABCMeta):
                 made.__abstractmethods__ = frozenset()  # an instance of each class is wanted
             return made
