@@ -26,7 +26,7 @@ examples:
   python -m jumptable bench                     the cost ladder on this machine
   python -m jumptable bench --quick             the same in under three seconds
   python -m jumptable bench --json ladder.json  for a script to read; '-' is standard output
-  python -m jumptable run -m pytest -q          a program on compiled pluggy hook calls
+  python -m jumptable run -m pytest -q          a program on compiled hooks and dispatch
   cc -I"$(python -m jumptable include)" ...     compile what includes jumptable's headers
 """
 
@@ -86,7 +86,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands.add_parser(
         "run",
-        help="a program, with pluggy's hook calls compiled: run [-m module | -c code | script] ...",
+        help="a program on the drop-ins for pluggy and functools: "
+        "run [-m module | -c code | script] ...",
     )
     commands.add_parser(
         "include",

@@ -48,7 +48,7 @@ if not TYPE_CHECKING:
             """
             registered = stock_register(cls, func)
             if func is None and registered is not cls:  # a decorator, to be given the function
-                return lambda func: register(cls, func)
+                return lambda f: register(cls, f)
             clear()
             return registered
 

@@ -27,8 +27,9 @@ FLAGS, VALUED = frozenset("bBdEiIOPqRsSuvV?"), frozenset("WX")
 HELP = """\
 usage: jumptable run [-h] [-m MODULE | -c CODE | SCRIPT | -] ...
 
-Run a program with pluggy's hook calls compiled, in every plugin manager that it makes. Otherwise it
-runs as under 'python': the same sys.argv, sys.path, __main__ and exit status.
+Run a program with compiled dispatch: that of pluggy's hook calls, in every plugin manager that it
+makes, if pluggy is installed, and that of functools.singledispatch and singledispatchmethod.
+Otherwise it runs as under 'python': the same sys.argv, sys.path, __main__ and exit status.
 
   -m MODULE   a module, as in 'python -m'
   -c CODE     a program text
@@ -39,7 +40,8 @@ runs as under 'python': the same sys.argv, sys.path, __main__ and exit status.
 All that follows belongs to the program. The interpreter's own options go before -m jumptable. New
 interpreters that the program starts run as they always do; for those of pytest-xdist use 'pytest -p
 jumptable.pytest'. Modules that are imported before the program, pluggy and some of the standard
-library, are not replaced by files of the same names beside it.
+library, are not replaced by files of the same names beside it, and the generic functions that they
+made stay as they are.
 
 examples:
   python -m jumptable run -m pytest -q tests
@@ -82,16 +84,15 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _install() -> bool:
+    from . import functools
+
+    functools.install()
     try:
         from . import pluggy
     except ModuleNotFoundError as error:
         if error.name != "pluggy":
             raise
-        _refuse(
-            "pluggy is not installed, so there are no hook calls to compile; "
-            'python -m pip install "jumptable[pluggy]"'
-        )
-        return False
+        return True  # so the program has no hooks
     except ImportError as error:  # a pluggy that lacks what is needed of it
         if error.name != "pluggy":
             raise

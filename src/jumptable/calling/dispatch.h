@@ -27,7 +27,8 @@ typedef struct {
 } jt_dispatcher;
 
 typedef struct {
-    PyCFunction token; /* of abc.get_cache_token, with what it is called on */
+    PyObject *get_token; /* abc.get_cache_token */
+    PyCFunction token;   /* its C function, where that takes no arguments, and its first one */
     PyObject *module;
     /* What is not in the table; a new reference. */
     PyObject *(*resolve)(PyObject *dispatcher, PyObject *first);
@@ -37,9 +38,10 @@ typedef struct {
 
 static jt_dispatch_t jt_dispatch;
 
-/* A C call; a failure gives a token that nothing is stamped with, and no error. */
+/* A failure gives what nothing is stamped with, and no error. */
 static JT_NOINLINE uintptr_t jt_abc_token(void) {
-    PyObject *token = jt_dispatch.token(jt_dispatch.module, NULL);
+    PyObject *token = jt_dispatch.token == NULL ? PyObject_CallNoArgs(jt_dispatch.get_token)
+                                                : jt_dispatch.token(jt_dispatch.module, NULL);
     if (token == NULL) {
         PyErr_Clear();
         return UINTPTR_MAX;
@@ -47,6 +49,14 @@ static JT_NOINLINE uintptr_t jt_abc_token(void) {
     uintptr_t value = (uintptr_t)PyLong_AsUnsignedLongLongMask(token);
     Py_DECREF(token);
     return value;
+}
+
+static void jt_find_abc_token(PyObject *get_token) {
+    jt_dispatch.get_token = get_token;
+    if (PyCFunction_CheckExact(get_token) && PyCFunction_GET_FLAGS(get_token) == METH_NOARGS) {
+        jt_dispatch.token = PyCFunction_GET_FUNCTION(get_token);
+        jt_dispatch.module = PyCFunction_GET_SELF(get_token);
+    }
 }
 
 /* Whether what was found holds now for an instance of a type. */

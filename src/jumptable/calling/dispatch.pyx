@@ -25,11 +25,10 @@ cdef extern from "dispatch.h":
         void *call
         void *table
     ctypedef struct jt_dispatch_t:
-        void *token
-        PyObject *module
         object resolve(PyObject *, PyObject *)
         object refuse(PyObject *)
     jt_dispatch_t jt_dispatch
+    void jt_find_abc_token(PyObject *) noexcept
     uintptr_t jt_abc_token() noexcept
     bint jt_holds(jt_typefound *) noexcept
     object jt_call_generic(PyObject *, PyObject *const *, size_t, PyObject *)
@@ -55,14 +54,13 @@ cdef extern from "../binding/immortal.h":
     void jt_make_immortal(PyObject *) noexcept
 
 cdef extern from "Python.h":
-    void *PyCFunction_GetFunction(object) except NULL
-    PyObject *PyCFunction_GetSelf(object) except? NULL
     object PyVectorcall_Call(object, object, object)
     bint PyType_Check(object)
 
+cdef object TOKEN = get_cache_token
 cdef object find_implementation = functools._find_impl
+cdef object MISSING = object()
 cdef object mro_of = type.__dict__["__mro__"].__get__
-cdef object namespace_of = type.__dict__["__dict__"].__get__
 
 
 cdef extern from *:
@@ -71,19 +69,34 @@ cdef extern from *:
     static int jt_looks_up_usually(PyObject *type) {
         return ((PyTypeObject *)type)->tp_getattro == PyObject_GenericGetAttr;
     }
+
+    /* 1, 0, or -1 with an error. */
+    static int jt_defines(PyObject *type, PyObject *name) {
+    #if PY_VERSION_HEX >= 0x030C0000
+        PyObject *names = PyType_GetDict((PyTypeObject *)type);
+    #else
+        PyObject *names = ((PyTypeObject *)type)->tp_dict;
+        Py_XINCREF(names);
+    #endif
+        int defines = names == NULL ? 0 : PyDict_Contains(names, name);
+        Py_XDECREF(names);
+        return defines;
+    }
     """
     bint jt_looks_up_usually(object) noexcept
+    bint jt_defines(object, object) except -1
 
 
-cdef bint has_own_class(object cls):
+cdef bint has_own_class(object cls) except -1:
     """Whether an instance can give another ``__class__`` than its type."""
-    for base in mro_of(cls):
-        if base is not object and "__class__" in namespace_of(base):
+    cdef tuple mro = mro_of(cls)
+    for base in mro:
+        if base is not object and jt_defines(base, "__class__"):
             return True
     if jt_looks_up_usually(cls):
         return False
-    for base in mro_of(cls):
-        if "__getattribute__" in namespace_of(base):
+    for base in mro:
+        if jt_defines(base, "__getattribute__"):
             # Modules and types find `__class__` where others do.
             return not jt_looks_up_usually(base) and base not in (type, types.ModuleType)
     return True
@@ -93,7 +106,7 @@ cdef object search(Dispatcher self, object cls, uintptr_t *flags):
     """The implementation for a class that has none of its own, as functools finds it."""
     registry = self.registry.copy()  # others may register while this one is searched
     for each in registry:
-        if hasattr(each, "__abstractmethods__"):
+        if PyType_Check(each) and jt_defines(each, "__abstractmethods__"):
             flags[0] |= JT_STAMPED
             break
     return find_implementation(cls, registry)
@@ -111,9 +124,8 @@ cdef object implementation(Dispatcher self, object cls):
             return <object>found.value
     generation = jt_typetable_generation(self.table)
     token = jt_abc_token()
-    try:
-        value = self.registry[cls]
-    except KeyError:
+    value = self.registry.get(cls, MISSING)
+    if value is MISSING:
         value = search(self, cls, &flags)
     if flags & JT_STAMPED and self.types.table.stamp != token:
         if jt_typetable_generation(self.table) != generation:
@@ -195,7 +207,6 @@ cdef class Bound:
     cdef object method
     cdef object instance
     cdef object owner
-    cdef object stock
 
     def __call__(self, *args, **kwargs):
         return PyVectorcall_Call(self, args, kwargs)
@@ -203,9 +214,10 @@ cdef class Bound:
     def __getattribute__(self, name):
         if name in OWN:
             return object.__getattribute__(self, name)
-        if self.stock is None:
-            self.stock = STOCK_BIND(self.method, self.instance, self.owner)
-        return getattr(self.stock, name)
+        return getattr(STOCK_BIND(self.method, self.instance, self.owner), name)
+
+    def __get__(self, instance, owner):
+        return self if instance is None else types.MethodType(self, instance)
 
     def __eq__(self, other):
         if not isinstance(other, Bound):
@@ -265,11 +277,13 @@ cdef int set_up() except -1:
         or <PyObject *>bound.instance != start.instance
         or <PyObject *>bound.owner != start.owner
     ):
-        raise ImportError("the layout of Dispatcher or Bound is not what C knows: rebuild jumptable")
+        raise ImportError(
+            "the layout of Dispatcher or Bound is not what dispatch.h and methods.h say: "
+            "rebuild jumptable"
+        )
     jt_call_as_function(<PyTypeObject *>Dispatcher, <char *>&dispatcher.call - <char *>head)
     jt_call_directly(<PyTypeObject *>Bound, <char *>&bound.call - <char *>start)
-    jt_dispatch.token = PyCFunction_GetFunction(get_cache_token)
-    jt_dispatch.module = PyCFunction_GetSelf(get_cache_token)
+    jt_find_abc_token(<PyObject *>TOKEN)
     jt_dispatch.resolve = resolve
     jt_dispatch.refuse = refuse
     jt_methods.dispatcher = <PyTypeObject *>Dispatcher

@@ -117,8 +117,16 @@ static PyObject *jt_call_bound(PyObject *self, PyObject *const *args, size_t giv
     PyObject *callable = jt_implementation(dispatcher, args[0], &held);
     if (callable == NULL)
         return NULL;
-    PyObject *result =
-        jt_call_bound_to(bound->method, callable, instance, bound->owner, args, given, names);
+    PyObject *result;
+    if (instance != NULL && given & PY_VECTORCALL_ARGUMENTS_OFFSET &&
+        Py_IS_TYPE(callable, &PyFunction_Type)) {
+        PyObject **all = (PyObject **)args - 1, *before = all[0]; /* ours while this call lasts */
+        all[0] = instance;
+        result = jt_call_function(callable, all, (size_t)PyVectorcall_NARGS(given) + 1, names);
+        all[0] = before;
+    } else
+        result =
+            jt_call_bound_to(bound->method, callable, instance, bound->owner, args, given, names);
     Py_XDECREF(held);
     return result;
 }

@@ -103,7 +103,7 @@ static int jt_make_room(jt_typetable *table) {
         if (entry[JT_VALUE] != NULL)
             jt_place(table, block, entry);
     }
-    jt_write((void **)&table->block, block);
+    jt_write(&table->block, block);
 #ifndef Py_GIL_DISABLED
     block->older = NULL;
     PyMem_RawFree(old);
@@ -129,11 +129,12 @@ static void jt_close_gap(jt_typeblock *block, int arity, size_t gap) {
 }
 
 static void jt_take_out(jt_typetable *table, void **entry) {
-    size_t index = (size_t)(entry - table->block->words) / jt_stride(table->arity);
+    jt_typeblock *block = table->block;
+    size_t index = (size_t)(entry - block->words) / jt_stride(table->arity);
     if (index < JT_FRONT)
         jt_empty(entry, table->arity);
     else {
-        jt_close_gap(table->block, table->arity, index - JT_FRONT);
+        jt_close_gap(block, table->arity, index - JT_FRONT);
         table->hashed--;
     }
 }
@@ -207,12 +208,13 @@ static void jt_typetable_remove(jt_typetable *table, size_t hash, PyObject *refe
     void *gone[JT_TYPES + 2 * JT_MAX_ARITY];
     int arity = table->arity, found = 0;
     jt_lock(table);
-    size_t entries = jt_entries(table->block);
+    jt_typeblock *block = table->block;
+    size_t entries = jt_entries(block);
     for (size_t step = 0; step < entries && !found; step++) {
         size_t index = step < JT_FRONT
                            ? step
-                           : JT_FRONT + ((hash + step - JT_FRONT) & (table->block->size - 1));
-        void **entry = jt_entry_at(table->block, arity, index);
+                           : JT_FRONT + ((hash + step - JT_FRONT) & (block->size - 1));
+        void **entry = jt_entry_at(block, arity, index);
         if (step >= JT_FRONT && entry[JT_VALUE] == NULL)
             break;
         for (int of = 0; of < arity; of++)
@@ -233,10 +235,9 @@ static void jt_typetable_remove(jt_typetable *table, size_t hash, PyObject *refe
 /* Once no thread can be looking anything up. */
 static void jt_typetable_free(jt_typetable *table) {
     jt_typetable_clear(table, NULL);
-    while (table->block != NULL) {
-        jt_typeblock *older = table->block->older;
-        PyMem_RawFree(table->block);
-        table->block = older;
+    for (jt_typeblock *block = table->block, *older; block != NULL; block = older) {
+        older = block->older;
+        PyMem_RawFree(block);
     }
 }
 

@@ -42,7 +42,7 @@ typedef struct jt_typeblock {
 
 typedef struct {
     uintptr_t sequence;
-    jt_typeblock *block; /* NULL: no entries */
+    void *block; /* a jt_typeblock; NULL: no entries */
     uintptr_t stamp;
     uintptr_t generation;
     size_t hashed; /* entries past the front */
@@ -105,7 +105,7 @@ static inline void **jt_search(jt_typeblock *block, int arity, void *const *type
 
 static inline int jt_find_now(const jt_typetable *table, int arity, void *const *types,
                               jt_typefound *found) {
-    jt_typeblock *block = jt_read((void *const *)&table->block);
+    jt_typeblock *block = jt_read(&table->block);
     void **entry = block == NULL ? NULL : jt_search(block, arity, types);
     if (entry == NULL)
         return 0;

@@ -125,8 +125,8 @@ cdef class TypeTable:
     """Values by one type or several, compared by identity.
 
     ``TypeTable(2)`` has keys of two types. Types are held weakly: an entry goes with any of its
-    types. Values are not: without a GIL, not even after `clear`, because another thread may be using
-    one without having counted it. Safe to use from any thread; look-ups take no lock.
+    types. Values are not: without a GIL not even `clear` lets go of them, since another thread may
+    be using one without having counted it. Safe to use from any thread; look-ups take no lock.
     """
 
     def __cinit__(self, int arity=1):
