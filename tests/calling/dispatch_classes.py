@@ -26,7 +26,7 @@ BUILTINS: list[Any] = [int, str, float, list, dict, tuple, set, bytes, Exception
 VALUES: list[Any] = [
     *(0, True, 1.5, 2j, "text", b"bytes", None, ..., NotImplemented, range(3), slice(1)),
     *([1], {}, (), {1}, frozenset(), bytearray(b"1"), ValueError("one"), KeyError, int, type),
-    *(object(), len, lambda: None, (each for each in ()), random, unittest.mock.sentinel.one),
+    *(object(), len, lambda: None, iter("ab"), random, unittest.mock.sentinel.one),
 ]
 
 
@@ -156,7 +156,9 @@ class Classes:
             if self.random.random() < 0.1:
                 body["__slots__"] = ()
             abstract = [each for each in bases if isinstance(each, abc.ABCMeta)]
-            if (abstract or metaclass is abc.ABCMeta) and any(type in each.__mro__ for each in bases):
+            if (abstract or metaclass is abc.ABCMeta) and any(
+                type in each.__mro__ for each in bases
+            ):
                 continue  # the abc module can't ask a metaclass for its subclasses
             self.made += 1
             try:

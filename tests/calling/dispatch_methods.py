@@ -35,6 +35,7 @@ class Special(Value): ...
 
 
 ARGUMENTS: list[Any] = [1, True, "text", 1.5, None, [], (), {}, Value(), Special(), int, len]
+KEY = {"key": 2}
 TYPES: list[Any] = [int, str, bool, list, Value, Special, object, type, float, abc.ABC]
 
 
@@ -100,12 +101,12 @@ class Case:
         inherits: Any = type("Inherits", (host,), {})
 
         def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-            return ("super", super(overrides, self).method(*args, **kwargs))
+            return ("super", super(overrides, self).method(*args, **kwargs))  # type: ignore[misc]
 
         overrides: Any = type("Overrides", (host,), {"method": method})
 
         def of_own(self: Any, *args: Any, **kwargs: Any) -> Any:
-            return ("own", super(extends, self).method(*args, **kwargs))
+            return ("own", super(extends, self).method(*args, **kwargs))  # type: ignore[misc]
 
         own = make(of_own)
         own.register(choices.choice(TYPES), self.implementation(choices, "own"))
@@ -156,7 +157,7 @@ class Case:
             "x.method(v) ": lambda x, cls: x.method(value),
             "x.method(v, 1)": lambda x, cls: x.method(value, 1),
             "x.method(v, key=1)": lambda x, cls: x.method(value, key=1),
-            "x.method(v, *args, **kwargs)": lambda x, cls: x.method(value, *[1], **{"key": 2}),
+            "x.method(v, *args, **kwargs)": lambda x, cls: x.method(value, *[1], **KEY),
             "x.method()": lambda x, cls: x.method(),
             "x.method(key=1)": lambda x, cls: x.method(key=1),
             "x.method(x)": lambda x, cls: x.method(x),
@@ -168,7 +169,7 @@ class Case:
             "cls.method(x, v)": lambda x, cls: cls.method(x, value),
             "cls.method(v, x)": lambda x, cls: cls.method(value, x),
             "cls.method()": lambda x, cls: cls.method(),
-            "super": lambda x, cls: super(cls, x).method(value),
+            "super": lambda x, cls: super(cls, x).method(value),  # type: ignore[misc]
             "other": lambda x, cls: x.other(value),
             "__get__": lambda x, cls: vars(cls)["method"].__get__(x, cls)(value),
             "__get__ of a class": lambda x, cls: vars(cls)["method"].__get__(None, cls)(value),
@@ -218,7 +219,7 @@ def check(first: int, count: int, make: Make = singledispatchmethod) -> None:
 def main() -> None:
     first, *count = map(int, sys.argv[1:])
     if count:
-        check(first, *count)
+        check(first, count[0])
         return
     case = Case(first, singledispatchmethod)
     try:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import functools
 import sys
 import typing
-from abc import ABC
+from abc import ABCMeta
 from collections.abc import Callable
 from typing import Any
 
@@ -42,7 +42,7 @@ def test_classes_are_made_where_others_were() -> None:
 def test_an_abstract_class_in_a_union_is_watched() -> None:
     """functools goes on with what it found before: the one thing that is not compared above."""
 
-    class Abstract(ABC): ...
+    Abstract: Any = ABCMeta("Abstract", (), {})
 
     class Late: ...
 
@@ -79,9 +79,7 @@ def varied(generic: Any, call: Callable[..., Any]) -> Any:
 
 def on_the_type(function: Any) -> Any:
     generic: Any = functools.singledispatch(function)
-    return varied(
-        generic, lambda *args, **kwargs: generic.dispatch(type(args[0]))(*args, **kwargs)
-    )
+    return varied(generic, lambda *args, **kwargs: generic.dispatch(type(args[0]))(*args, **kwargs))
 
 
 def asks_twice(function: Any) -> Any:

@@ -324,14 +324,22 @@ assert all(abs(one - two) < 3 for one, two in zip(counts, new_counts)), (counts,
 
 # What is slow, or collects garbage each time, is repeated less.
 COUNTS = {
-    **{"calls": 20_000, "raising": 2_000, "cleared": 3_000, "replaced": 2_000},
-    **{"methods": 2_000, "attributes": 500, "dispatchers": 500, "method_dispatchers": 300},
+    "calls": 20_000,
+    "raising": 2_000,
+    "cleared": 3_000,
+    "replaced": 2_000,
+    "methods": 2_000,
+    "attributes": 500,
+    "dispatchers": 500,
+    "method_dispatchers": 300,
 }
 
 
 def possible(kind: str) -> None:
     if FREE_THREADED and kind == "replaced":
-        pytest.skip("without a GIL, what was ever registered is kept: a call may be about to use it")
+        pytest.skip(
+            "without a GIL, what was once registered is kept: a call may be about to use it"
+        )
 
 
 @pytest.mark.parametrize("kind", COUNTS)

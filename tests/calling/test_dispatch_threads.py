@@ -7,11 +7,9 @@ mistake would be a crash. On a free-threaded interpreter the threads really run 
 
 from __future__ import annotations
 
-
 import pytest
 
 from tests.conftest import Run
-
 
 PROGRAM = """
 import abc, gc, random, sys, threading, weakref
