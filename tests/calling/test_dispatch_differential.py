@@ -14,10 +14,9 @@ import pytest
 
 from jumptable.functools import singledispatch
 from tests.calling import dispatch_hierarchies
-from tests.calling.dispatch_hierarchies import Make, check
+from tests.calling.dispatch_hierarchies import GIL, Make, check
 
 BATCH = 100
-GIL = getattr(sys, "_is_gil_enabled", lambda: True)()
 
 
 @pytest.mark.parametrize("first", range(0, 500, BATCH))
