@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import abc
 import collections.abc
+import contextlib
 import random
 import unittest.mock
 import weakref
@@ -109,6 +110,21 @@ def answering(answer: Callable[[], object]) -> Any:
     return Answers()
 
 
+def _says(self: Any) -> Any:
+    return type(self) if self.says is None else self.says
+
+
+def _getattribute(self: Any, name: str) -> Any:
+    return _says(self) if name == "__class__" else object.__getattribute__(self, name)
+
+
+# Two ways in which instances may give another class than their own, once they have one to say.
+SAYING: list[dict[str, Any]] = [
+    {"says": None, "__class__": property(_says)},
+    {"says": None, "__getattribute__": _getattribute},
+]
+
+
 class Classes:
     """The classes of one case: made, used, and given up again."""
 
@@ -153,6 +169,8 @@ class Classes:
                 body[name] = SPECIAL[name]
             if self.random.random() < 0.1:
                 body["__hash__"] = None
+            if self.random.random() < 0.1 and metaclass is type:
+                body.update(self.random.choice(SAYING))
             if self.random.random() < 0.1:
                 body["__slots__"] = ()
             abstract = [each for each in bases if isinstance(each, abc.ABCMeta)]
@@ -178,7 +196,11 @@ class Classes:
 
     def instance(self, cls: Any = None) -> Any:
         cls = cls or (self.random.choice(self.own) if self.own else int)
-        return cls("C", (), {}) if issubclass(cls, type) else cls()
+        made = cls("C", (), {}) if issubclass(cls, type) else cls()
+        if hasattr(cls, "says") and self.random.random() < 0.5:
+            with contextlib.suppress(AttributeError):  # no place for it
+                made.says = self.any()
+        return made
 
     def argument(self) -> Any:
         """What a generic function may be called with."""

@@ -267,7 +267,7 @@ class Case:
         self.call(value)
         try:
             value.__class__ = cls
-        except TypeError:
+        except (AttributeError, TypeError):
             return
         self.steps.append(f"x.__class__ = {cls!r}")
         self.call(value)

@@ -16,16 +16,16 @@ from jumptable.functools import singledispatch
 from tests.calling import dispatch_hierarchies
 from tests.calling.dispatch_hierarchies import GIL, Make, check
 
-BATCH = 100
+BATCH = 100 if GIL else 20  # without a GIL, collecting garbage takes long
 
 
-@pytest.mark.parametrize("first", range(0, 500, BATCH))
+@pytest.mark.parametrize("first", range(0, 5 * BATCH, BATCH))
 def test_like_functools(first: int) -> None:
     check(first, BATCH)
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("first", range(500, 5_000, 5 * BATCH))
+@pytest.mark.parametrize("first", range(5 * BATCH, 5_000, 5 * BATCH))
 def test_like_functools_on_five_thousand_hierarchies(first: int) -> None:
     check(first, 5 * BATCH)
 
@@ -131,11 +131,6 @@ def loses_keywords(function: Any) -> Any:
     return varied(generic, lambda *args, **kwargs: generic(*args, **dict([*kwargs.items()][:1])))
 
 
-def keywords_in_order(function: Any) -> Any:
-    generic: Any = functools.singledispatch(function)
-    return varied(generic, lambda *args, **kwargs: generic(*args, **dict(sorted(kwargs.items()))))
-
-
 def takes_the_first_of_two(function: Any) -> Any:
     generic: Any = functools.singledispatch(function)
 
@@ -183,7 +178,6 @@ MISTAKES: dict[str, Make] = {
     "knows classes by address": remembers(when_registered, id),
     "knows classes by hash": remembers(when_registered, hash),
     "loses keywords": loses_keywords,
-    "changes the order of keywords": keywords_in_order,
     "ambiguity": takes_the_first_of_two,
     "another text": has_its_own_words,
     "holds classes": holds_classes,
