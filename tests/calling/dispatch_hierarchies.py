@@ -91,7 +91,7 @@ class Case:
             raise LookupError(tag, len(args), [*kwargs])
 
         if kind == "odd":
-            odd = [len, type, id, callable, 5, functools.partial(takes_any, tag)]
+            odd = [len, repr, id, callable, 5, functools.partial(takes_any, tag)]
             return self.random.choice(odd)
         if kind == "again":
             return self.calls_again(tag, self.classes.argument())

@@ -248,7 +248,7 @@ SCENARIOS = [
     ("registering", 100, 1_000),
     ("clearing", 8, 1_000),
     ("abstract", 8, 1_000),
-    ("changing", 8, 1_000),
+    ("changing", 8, 4_000),
     ("classes", 100, 1_000),
     ("methods", 8, 1_000),
     ("all", 8, 150),
