@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import ast
 import ctypes
+import inspect
 import io
+import pydoc
 import re
 import shlex
 import shutil
@@ -28,7 +30,8 @@ from tests.conftest import compiler
 from tests.hosts import build
 
 ROOT = Path(__file__).parent.parent
-PAGES = ["README.md", "docs/interfaces-and-tables.md", "docs/native-plugins.md", "docs/pluggy.md"]
+PAGES = ["README.md", "docs/interfaces-and-tables.md", "docs/native-plugins.md", "docs/pluggy.md",
+         "docs/single-dispatch.md"]  # fmt: skip
 HEADERS = Path(jt.get_include()) / "jumptable"
 # Statements that use one of these words need the module, which may be missing.
 OPTIONAL = {"np": "numpy", "scipy": "scipy"}
@@ -85,6 +88,7 @@ def test_every_example_is_one_that_is_tested(page: str) -> None:
         "docs/interfaces-and-tables.md": {"python"},
         "docs/native-plugins.md": {"python", "c", "cython"},
         "docs/pluggy.md": {"python", "ini"},
+        "docs/single-dispatch.md": {"python"},
     }
     assert page in tested, f"no test runs the examples of {page}"
     assert {kind for kind, _ in blocks(page)} - {""} == tested[page]
@@ -325,6 +329,37 @@ def test_addopts_of_pluggy(programs: Path, options: str, status: int) -> None:
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == status, done.stdout + done.stderr
+
+
+def test_single_dispatch(names: dict[str, Any]) -> None:
+    assert run_page("docs/single-dispatch.md", names, "from functools", "install()") >= 20
+    assert type(names["size"]) is type(names["text"]), "install() should have an effect"
+    for documented in (names["text"], names["basket"].add, names["Basket"]):
+        words = (inspect.getdoc(documented) or "Put something in").split(";")[0]
+        assert words in pydoc.plain(pydoc.render_doc(documented))
+
+
+GENERIC = """
+import functools
+
+@functools.singledispatch
+def generic(x): ...
+
+assert type(generic).__module__.startswith("jumptable.")
+"""
+
+
+def test_commands_of_single_dispatch(tmp_path: Path) -> None:
+    for name in ("app.py", "build.py"):
+        (tmp_path / name).write_text(GENERIC)
+    found = commands("docs/single-dispatch.md", "jumptable run")
+    assert len(found) == 2
+    for command in found:
+        done = subprocess.run(
+            command, shell=True, cwd=tmp_path, env=build.ENVIRONMENT,
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
 
 
 # ---- hosts ----------------------------------------------------------------------------------

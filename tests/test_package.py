@@ -13,8 +13,8 @@ import pytest
 
 import jumptable as jt
 
-ROOMS = ["errors", "counting", "binding", "loading", "calling", "pluggy", "pytest", "measuring",
-         "run", "cli"]  # fmt: skip
+ROOMS = ["errors", "counting", "binding", "loading", "calling", "pluggy", "functools", "pytest",
+         "measuring", "run", "cli"]  # fmt: skip
 PACKAGE = Path(jt.__file__).parent
 
 

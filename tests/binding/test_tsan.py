@@ -5,25 +5,16 @@ Only where the interpreter itself is instrumented: see the README for how to get
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
-import sysconfig
 from pathlib import Path
 
 import pytest
 
 import jumptable as jt
 from tests.conftest import Compile
+from tests.races import INSTRUMENTED, find_races
 
-pytestmark = [
-    pytest.mark.long,
-    pytest.mark.skipif(
-        "--with-thread-sanitizer" not in (sysconfig.get_config_var("CONFIG_ARGS") or ""),
-        reason="this interpreter was not built --with-thread-sanitizer",
-    ),
-]
+pytestmark = INSTRUMENTED
 
 PROGRAM = """
 import importlib.util, sys, threading
@@ -103,18 +94,6 @@ elif part == "planted":
 print("done")
 """
 
-# CPython 3.13's own, which it accepts. A thread that loads an attribute counts the object first
-# and then looks whether the attribute still holds it; by that time the object may be gone, and its
-# memory be that of a new one, whose creation is the "race". What the first thread besides the main
-# one switches on is tested before it is locked. ctypes marks a type as final with each instance.
-SUPPRESSIONS = """
-race_top:^new_reference$
-race:_PyType_AllocNoTrack
-race_top:_PyGC_ImmortalizeDeferredObjects
-race_top:generic_pycdata_new
-race_top:PyCFuncPtr_new
-"""
-
 
 @pytest.fixture(scope="module")
 def libraries(compile_plugin: Compile, python_flags: list[str]) -> list[Path]:
@@ -129,27 +108,7 @@ def libraries(compile_plugin: Compile, python_flags: list[str]) -> list[Path]:
 
 
 def races(part: str, libraries: list[Path], folder: Path) -> list[str]:
-    """What ThreadSanitizer reports while one part of the program runs: the stacks of both sides."""
-    program, suppressions = folder / "program.py", folder / "suppressions.txt"
-    program.write_text(PROGRAM)
-    suppressions.write_text(SUPPRESSIONS)
-    done = subprocess.run(
-        [sys.executable, program, part, *libraries],
-        capture_output=True,
-        text=True,
-        timeout=600,
-        env={
-            **os.environ,
-            "PYTHON_GIL": "0",
-            "TSAN_OPTIONS": f"exitcode=0 history_size=4 suppressions={suppressions}",
-        },
-    )
-    assert done.returncode == 0 and "done" in done.stdout, done.stdout + done.stderr
-    return re.findall(
-        r"WARNING: ThreadSanitizer: .*?(?=\n  (?:Location|Thread|Mutex) )",
-        done.stderr + "\n  Thread ",
-        re.DOTALL,
-    )
+    return find_races(PROGRAM, part, *libraries, folder=folder)
 
 
 @pytest.mark.parametrize("part", ["python", "counting", "c", "writers"])

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
 from jumptable.calling.typetable import TypeTable
 
 FRONT = 4  # entries that are not hashed: typetable.h
@@ -147,7 +148,7 @@ def test_collected_with_what_it_holds() -> None:
     table, value = TypeTable(), Value()
     value.table, value.type = table, new_type()  # type: ignore[attr-defined]
     table.store((value.type,), value)  # type: ignore[attr-defined]
-    gone = [weakref.ref(table), weakref.ref(value), weakref.ref(value.type)]  # type: ignore[attr-defined]
+    gone: list[Any] = [weakref.ref(each) for each in (table, value, value.type)]  # type: ignore[attr-defined]
     del table, value
     gc.collect()
     assert [each() for each in gone] == [None] * 3

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import re
 import shutil
 import site
 import subprocess
@@ -21,6 +22,11 @@ HERE = Path(__file__).parent
 EXAMPLES = {
     "example.py": ("1.5 2.5\n", "assert_type(table.facade, Filter)", "table.facade.other()"),
     "pluggy_example.py": ("4.0 False\n", "assert_type(subset.name, str)", "subset.another()"),
+    "functools_example.py": (
+        "0:int 1:float 0:list 0:object 0.5 0.4 Shop:object Shop:str\n",
+        "assert_type(other(5), int)",
+        "jumptable.functools.elsewhere()",
+    ),
 }
 # Where checkers find jumptable; they know where installed packages are.
 FOLDER = str(Path(jumptable.__file__).parent.parent)
@@ -47,24 +53,24 @@ def run(*command: str, folder: Path, **environment: str) -> subprocess.Completed
     )
 
 
-def mypy(folder: Path) -> subprocess.CompletedProcess[str]:
+def mypy(folder: Path, *names: str) -> subprocess.CompletedProcess[str]:
     if importlib.util.find_spec("mypy") is None:
         pytest.skip("needs mypy")
     where = {} if INSTALLED else {"MYPYPATH": FOLDER}
     return run(
-        *(sys.executable, "-m", "mypy", "--strict", "--warn-unused-ignores", *EXAMPLES),
+        *(sys.executable, "-m", "mypy", "--strict", "--warn-unused-ignores", *(names or EXAMPLES)),
         folder=folder,
         **where,
     )
 
 
-def pyright(folder: Path) -> subprocess.CompletedProcess[str]:
+def pyright(folder: Path, *names: str) -> subprocess.CompletedProcess[str]:
     found = shutil.which("pyright", path=f"{Path(sys.executable).parent}{os.pathsep}{os.defpath}")
     found = found or shutil.which("pyright")
     if found is None or run(found, "--version", folder=folder).returncode != 0:
         pytest.skip("needs pyright")
     configuration = {
-        "include": [*EXAMPLES],
+        "include": [*(names or EXAMPLES)],
         "extraPaths": [] if INSTALLED else [FOLDER],
         "typeCheckingMode": "strict",
         "enableTypeIgnoreComments": False,
@@ -90,6 +96,47 @@ def test_checkers_find_the_mistakes_and_nothing_else(
     assert done.returncode == 1
     assert '"other"' in done.stdout
     assert '"another"' in done.stdout
+    assert '"elsewhere"' in done.stdout
+
+
+REVEALED = ["singledispatch", "singledispatchmethod", "show", "show.register", "show.dispatch",
+            "show.registry", "Shop.at", "shop.price", "wide"]  # fmt: skip
+
+
+def complaints(done: subprocess.CompletedProcess[str], name: str) -> list[str]:
+    """Those of one file, without its name."""
+    return [line.partition(name)[2] for line in done.stdout.splitlines() if f"{name}:" in line]
+
+
+@pytest.mark.parametrize(
+    ("check", "known", "least"),
+    [
+        (mypy, 'Dispatch type "str" must be subtype of fallback function first argument', 16),
+        (pyright, 'No overloads for "register" match', 11),
+    ],
+    ids=["mypy", "pyright"],
+)
+def test_checkers_say_of_single_dispatch_what_they_say_of_functools(
+    tmp_path: Path,
+    check: Callable[..., subprocess.CompletedProcess[str]],
+    known: str,
+    least: int,
+) -> None:
+    text = (HERE / "functools_example.py").read_text()
+    text = re.sub(r"  # (type|pyright): ignore.*", "", text)
+    end = "    print(number, none, wide("
+    assert text.count(end) == 1
+    text = text.replace(end, "".join(f"    reveal_type({it})\n" for it in REVEALED) + end)
+    (tmp_path / "ours.py").write_text(text)
+    imported = "from jumptable.functools import singledispatch"
+    assert text.count(imported) == 1
+    text = text.replace(imported, "from functools import singledispatch")
+    (tmp_path / "theirs.py").write_text(text)
+    done = check(tmp_path, "ours.py", "theirs.py")
+    ours, theirs = complaints(done, "ours.py"), complaints(done, "theirs.py")
+    assert ours == theirs
+    assert len(ours) >= least + len(REVEALED), done.stdout
+    assert sum(known in line for line in ours) >= 1
 
 
 @pytest.mark.skipif(

@@ -11,6 +11,7 @@ from .typetable cimport (
     jt_typefound,
     jt_typetable_find,
     jt_typetable_generation,
+    jt_typetable_stamp,
     keep,
 )
 
@@ -127,7 +128,7 @@ cdef object implementation(Dispatcher self, object cls):
     value = self.registry.get(cls, MISSING)
     if value is MISSING:
         value = search(self, cls, &flags)
-    if flags & JT_STAMPED and self.types.table.stamp != token:
+    if flags & JT_STAMPED and jt_typetable_stamp(self.table) != token:
         if jt_typetable_generation(self.table) != generation:
             return value
         generation = forget_all(self.types, &token)
@@ -227,6 +228,10 @@ cdef class Bound:
 
     def __get__(self, instance, owner):
         return self if instance is None else types.MethodType(self, instance)
+
+    @property
+    def __doc__(self):  # pydoc looks for it past __getattribute__
+        return STOCK_BIND(self.method, self.instance, self.owner).__doc__
 
     def __eq__(self, other):
         if not isinstance(other, Bound):

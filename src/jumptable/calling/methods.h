@@ -58,6 +58,10 @@ static PyObject *jt_call_stock(PyObject *self, PyObject *instance, PyObject *own
     return result;
 }
 
+static inline PyObject *jt_dispatcher_of(PyObject *self) {
+    return jt_read((void *const *)&jt_method_of(self)->dispatcher);
+}
+
 static inline int jt_is_dispatcher(PyObject *object) {
     return object != NULL && Py_IS_TYPE(object, jt_methods.dispatcher);
 }
@@ -88,7 +92,7 @@ static PyObject *jt_call_method(PyObject *self, PyObject *const *args, size_t gi
         return NULL;
     }
     PyObject *instance = args[0], *owner = (PyObject *)Py_TYPE(instance);
-    PyObject *dispatcher = jt_method_of(self)->dispatcher, *held, *result;
+    PyObject *dispatcher = jt_dispatcher_of(self), *held, *result;
     /* Whoever may write before the arguments may write the first, for as long as the call lasts. */
     size_t rest = (size_t)(count - 1) | (given & PY_VECTORCALL_ARGUMENTS_OFFSET);
     if (count == 1 || !jt_is_dispatcher(dispatcher))
@@ -111,7 +115,7 @@ static PyObject *jt_call_bound(PyObject *self, PyObject *const *args, size_t giv
                                PyObject *names) {
     jt_bound *bound = (jt_bound *)self;
     PyObject *instance = bound->instance == Py_None ? NULL : bound->instance;
-    PyObject *dispatcher = jt_method_of(bound->method)->dispatcher, *held;
+    PyObject *dispatcher = jt_dispatcher_of(bound->method), *held;
     if (PyVectorcall_NARGS(given) == 0 || !jt_is_dispatcher(dispatcher))
         return jt_call_stock(bound->method, instance, bound->owner, args, given, names);
     PyObject *callable = jt_implementation(dispatcher, args[0], &held);
@@ -145,7 +149,7 @@ static PyObject *jt_get_method(PyObject *self, PyObject *instance, PyObject *own
 }
 
 static PyObject *jt_get_dispatcher(PyObject *self, void *closure) {
-    PyObject *dispatcher = jt_method_of(self)->dispatcher;
+    PyObject *dispatcher = jt_dispatcher_of(self);
     (void)closure;
     if (dispatcher == NULL) {
         PyErr_SetString(PyExc_AttributeError, "dispatcher");
@@ -157,7 +161,7 @@ static PyObject *jt_get_dispatcher(PyObject *self, void *closure) {
 
 /* Without a GIL a Dispatcher is never released: a call, which does not count it, may be using it. */
 static int jt_set_dispatcher(PyObject *self, PyObject *value, void *closure) {
-    PyObject **place = &jt_method_of(self)->dispatcher, *old = *place;
+    PyObject **place = &jt_method_of(self)->dispatcher, *old = jt_dispatcher_of(self);
     (void)closure;
     Py_XINCREF(value);
     jt_store_pointer((void *volatile *)place, value);

@@ -103,6 +103,15 @@ static inline void **jt_search(jt_typeblock *block, int arity, void *const *type
     }
 }
 
+/* Before working out what is to be stored. */
+static inline uintptr_t jt_typetable_generation(const jt_typetable *table) {
+    return jt_load_number(&table->generation);
+}
+
+static inline uintptr_t jt_typetable_stamp(const jt_typetable *table) {
+    return jt_load_number(&table->stamp);
+}
+
 static inline int jt_find_now(const jt_typetable *table, int arity, void *const *types,
                               jt_typefound *found) {
     jt_typeblock *block = jt_read(&table->block);
@@ -111,7 +120,7 @@ static inline int jt_find_now(const jt_typetable *table, int arity, void *const 
         return 0;
     found->value = jt_read(entry + JT_VALUE);
     found->flags = (uintptr_t)jt_read(entry + JT_FLAGS);
-    found->stamp = jt_load_number(&table->stamp);
+    found->stamp = jt_typetable_stamp(table);
     return 1;
 }
 
@@ -130,11 +139,6 @@ static inline int jt_typetable_find(jt_typetable *table, int arity, void *const 
 #else
     return jt_find_now(table, arity, types, found);
 #endif
-}
-
-/* Before working out what is to be stored. */
-static inline uintptr_t jt_typetable_generation(const jt_typetable *table) {
-    return jt_load_number(&table->generation);
 }
 
 #endif

@@ -7,13 +7,13 @@ cdef extern from "typetable.h":
         JT_STAMPED
     ctypedef struct jt_typetable:
         int arity
-        uintptr_t stamp
     ctypedef struct jt_typefound:
         PyObject *value
         uintptr_t flags
         uintptr_t stamp
     bint jt_typetable_find(jt_typetable *, int, void **, jt_typefound *) noexcept
     uintptr_t jt_typetable_generation(jt_typetable *) noexcept
+    uintptr_t jt_typetable_stamp(jt_typetable *) noexcept
 
 
 cdef class TypeTable:

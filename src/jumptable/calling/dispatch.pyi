@@ -1,0 +1,26 @@
+from collections.abc import Callable, Mapping
+from functools import singledispatchmethod
+from types import MethodType
+from typing import Any, final, overload
+
+@final
+class Dispatcher:
+    def __init__(
+        self,
+        registry: Mapping[Any, Callable[..., Any]],
+        stock: Callable[[Any], Callable[..., Any]],
+        name: str,
+    ) -> None: ...
+    def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
+    @overload
+    def __get__(self, instance: None, owner: type) -> Dispatcher: ...
+    @overload
+    def __get__(self, instance: object, owner: type | None = None) -> MethodType: ...
+    def dispatch(self, cls: Any) -> Callable[..., Any]: ...
+    def _clear_cache(self) -> None: ...
+
+class GenericMethod(singledispatchmethod[Any]):
+    dispatcher: Any
+
+def bind_as_function(cls: type[GenericMethod]) -> None: ...
+def share(generic: Dispatcher | GenericMethod) -> None: ...
