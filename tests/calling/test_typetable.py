@@ -154,6 +154,19 @@ def test_collected_with_what_it_holds() -> None:
     assert [each() for each in gone] == [None] * 3
 
 
+def test_collected_when_nothing_but_the_table_can_let_go() -> None:
+    def tables() -> int:  # weak references are cleared whether or not what they meant is freed
+        gc.collect()
+        return sum(type(each) is TypeTable for each in gc.get_objects())
+
+    before = tables()
+    for _ in range(10):
+        table = TypeTable()
+        table.store((int,), table.find)
+    del table
+    assert tables() == before
+
+
 def test_a_value_that_comes_back_while_it_is_dropped() -> None:
     table = TypeTable()
 
