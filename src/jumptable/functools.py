@@ -39,7 +39,7 @@ if not TYPE_CHECKING:
         generic = Dispatcher(
             stock.registry, stock.dispatch, getattr(func, "__name__", "singledispatch function")
         )
-        clear = generic._clear_cache
+        dispatch, clear = generic.dispatch, generic._clear_cache
 
         def register(cls, func=None):
             """generic_func.register(cls, func) -> func
@@ -54,7 +54,7 @@ if not TYPE_CHECKING:
 
         functools.update_wrapper(generic, stock)
         generic.register = register
-        generic.dispatch = generic.dispatch
+        generic.dispatch = dispatch
         generic._clear_cache = clear
         functools.update_wrapper(generic, func)
         if _lives_for_the_process(func):

@@ -208,13 +208,22 @@ cdef class Bound:
     cdef object method
     cdef object instance
     cdef object owner
+    cdef dict assigned  # attributes; made once, so that reading them takes no lock
 
     def __call__(self, *args, **kwargs):
         return PyVectorcall_Call(self, args, kwargs)
 
+    def __setattr__(self, name, value):
+        with cython.critical_section(self):
+            if self.assigned is None:
+                self.assigned = {}
+        self.assigned[name] = value
+
     def __getattribute__(self, name):
         if name in OWN:
             return object.__getattribute__(self, name)
+        if self.assigned is not None and name in self.assigned:
+            return self.assigned[name]
         return getattr(STOCK_BIND(self.method, self.instance, self.owner), name)
 
     def __get__(self, instance, owner):

@@ -159,17 +159,17 @@ static PyObject *jt_get_dispatcher(PyObject *self, void *closure) {
     return dispatcher;
 }
 
-/* Without a GIL the old one is never released: a call, which does not count it, may be using it. */
+/* Without a GIL a Dispatcher is never released: a call, which does not count it, may be using it. */
 static int jt_set_dispatcher(PyObject *self, PyObject *value, void *closure) {
     PyObject **place = &jt_method_of(self)->dispatcher, *old = jt_dispatcher_of(self);
     (void)closure;
     Py_XINCREF(value);
     jt_store_pointer((void *volatile *)place, value);
-#ifndef Py_GIL_DISABLED
-    Py_XDECREF(old);
-#else
-    (void)old;
+#ifdef Py_GIL_DISABLED
+    if (jt_is_dispatcher(old))
+        return 0;
 #endif
+    Py_XDECREF(old);
     return 0;
 }
 
