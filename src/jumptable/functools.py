@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import functools
 
-from .calling.dispatch import Dispatcher, GenericMethod, bind_as_function, share
+from .calling.dispatch import Dispatcher, GenericMethod, adopt, bind_as_function, share
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ if not TYPE_CHECKING:
             super().__init__(func)
             if hasattr(self, "_method_cache"):  # with it, functools keeps bound methods
                 self._method_cache = None
-            self.dispatcher = singledispatch(func)
+            adopt(self, singledispatch(func))
             if _lives_for_the_process(func):
                 share(self)
 

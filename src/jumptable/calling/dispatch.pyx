@@ -49,6 +49,7 @@ cdef extern from "methods.h":
     jt_methods_t jt_methods
     object jt_call_bound(PyObject *, PyObject *const *, size_t, PyObject *)
     object jt_new_method_type(const char *, PyTypeObject *)
+    PyObject *jt_swap_dispatcher(PyObject *, PyObject *) noexcept
     void jt_bind_as_function(PyTypeObject *) noexcept
 
 cdef extern from "../binding/immortal.h":
@@ -57,6 +58,7 @@ cdef extern from "../binding/immortal.h":
 cdef extern from "Python.h":
     object PyVectorcall_Call(object, object, object)
     bint PyType_Check(object)
+    void Py_XDECREF(PyObject *)
 
 cdef object TOKEN = get_cache_token
 cdef object find_implementation = functools._find_impl
@@ -208,7 +210,7 @@ cdef class Bound:
     cdef object method
     cdef object instance
     cdef object owner
-    cdef dict assigned  # attributes; made once, so that reading them takes no lock
+    cdef dict assigned  # attributes
 
     def __call__(self, *args, **kwargs):
         return PyVectorcall_Call(self, args, kwargs)
@@ -217,13 +219,14 @@ cdef class Bound:
         with cython.critical_section(self):
             if self.assigned is None:
                 self.assigned = {}
-        self.assigned[name] = value
+            self.assigned[name] = value
 
     def __getattribute__(self, name):
         if name in OWN:
             return object.__getattribute__(self, name)
-        if self.assigned is not None and name in self.assigned:
-            return self.assigned[name]
+        with cython.critical_section(self):
+            if self.assigned is not None and name in self.assigned:
+                return self.assigned[name]
         return getattr(STOCK_BIND(self.method, self.instance, self.owner), name)
 
     def __get__(self, instance, owner):
@@ -271,6 +274,13 @@ cdef object bind_stock(PyObject *method, PyObject *instance, PyObject *owner):
 def bind_as_function(type cls not None):
     """Have the interpreter call instances of ``cls``, a GenericMethod, without binding them."""
     jt_bind_as_function(<PyTypeObject *>cls)
+
+
+def adopt(method, Dispatcher dispatcher not None):
+    """Replace what functools has put into ``method``, which nobody else has seen so far."""
+    if not isinstance(method, GenericMethod):
+        raise TypeError(f"found {method!r}; expected a GenericMethod")
+    Py_XDECREF(jt_swap_dispatcher(<PyObject *>method, <PyObject *>dispatcher))
 
 
 def share(generic):

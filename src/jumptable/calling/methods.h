@@ -159,17 +159,23 @@ static PyObject *jt_get_dispatcher(PyObject *self, void *closure) {
     return dispatcher;
 }
 
-/* Without a GIL a Dispatcher is never released: a call, which does not count it, may be using it. */
-static int jt_set_dispatcher(PyObject *self, PyObject *value, void *closure) {
+/* Gives the old one back, to be released if nobody else can have seen it. */
+static PyObject *jt_swap_dispatcher(PyObject *self, PyObject *value) {
     PyObject **place = &jt_method_of(self)->dispatcher, *old = jt_dispatcher_of(self);
-    (void)closure;
     Py_XINCREF(value);
     jt_store_pointer((void *volatile *)place, value);
-#ifdef Py_GIL_DISABLED
-    if (jt_is_dispatcher(old))
-        return 0;
-#endif
+    return old;
+}
+
+/* Without a GIL the old one is never released: a call, which does not count it, may be using it. */
+static int jt_set_dispatcher(PyObject *self, PyObject *value, void *closure) {
+    PyObject *old = jt_swap_dispatcher(self, value);
+    (void)closure;
+#ifndef Py_GIL_DISABLED
     Py_XDECREF(old);
+#else
+    (void)old;
+#endif
     return 0;
 }
 
