@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from jumptable.calling.typetable import TypeTable
+from tests.calling.mortal import classes_die
 
 FRONT = 4  # entries that are not hashed: typetable.h
 NUMBERS = st.integers(0, 39)
@@ -56,6 +57,8 @@ class AgainstDictionary(RuleBasedStateMachine):
     @rule(number=NUMBERS)
     def replace_type(self, number: int) -> None:
         """A type dies, and its memory may become that of the next."""
+        if not classes_die():
+            return
         gone = weakref.ref(self.types[number])
         self.types[number] = int
         gc.collect()
@@ -97,6 +100,8 @@ def test_sizes(count: int) -> None:
         assert table.store((each,), number)
     assert len(table) == count
     assert [table.find(each) for each in types] == list(range(count))
+    if not classes_die():
+        return
     kept = types[::3]
     del types, each
     gc.collect()
@@ -161,7 +166,7 @@ def test_collected_with_what_it_holds() -> None:
     gone: list[Any] = [weakref.ref(each) for each in (table, value, value.type)]  # type: ignore[attr-defined]
     del table, value
     gc.collect()
-    assert [each() for each in gone] == [None] * 3
+    assert [each() for each in gone[: 3 if classes_die() else 2]] in ([None] * 3, [None] * 2)
 
 
 def test_collected_when_nothing_but_the_table_can_let_go() -> None:
