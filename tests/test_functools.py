@@ -169,6 +169,25 @@ def test_what_cannot_be_pickled() -> None:
             pickle.dumps(each)
 
 
+def test_a_name_that_is_more_than_a_string() -> None:
+    class Name(str):
+        pass
+
+    def function(x: object) -> None:
+        pass
+
+    function.__name__ = Name("more")
+    with pytest.raises(TypeError, match=r"^more requires at least 1 positional argument$"):
+        singledispatch(function)()  # type: ignore[call-arg]
+
+
+def test_a_registration_is_seen_by_calls_that_follow() -> None:
+    generic: Any = singledispatch(lambda x: "object")
+    assert generic(1) == "object"
+    generic.register(int)(lambda x: "int")
+    assert generic(1) == "int"
+
+
 def test_every_way_to_call() -> None:
     assert describe(1) == "int" and describe(1, loud=True) == "INT"
     assert describe(*[1], loud=True) == "INT"
@@ -233,6 +252,9 @@ def test_wrong_use_of_the_decorators(arguments: tuple[Any, ...]) -> None:
         lambda generic: generic.register("int", print),
         lambda generic: generic.register(typing.List[int], print),  # noqa: UP006
         lambda generic: generic.register(),
+        lambda generic: generic.dispatch(),
+        lambda generic: generic.dispatch(5),
+        lambda generic: generic.dispatch(int, str),
         lambda generic: generic.register(misspelled),
     ],
 )
@@ -342,7 +364,7 @@ def test_subclasses_of_the_method() -> None:
 
 def test_an_instance_is_not_kept() -> None:
     shape = Shape()
-    assert shape.scale(1) and shape.scale("")
+    assert shape.scale(1) and shape.scale("") and shape.scale.__name__
     gone = weakref.ref(shape)
     del shape
     gc.collect()
@@ -359,6 +381,153 @@ def test_a_generic_function_is_collected() -> None:
     gone = make()
     gc.collect()
     assert [each() for each in gone] == [None, None]
+
+
+def test_methods_in_the_namespace_of_a_class_are_copied_as_those_of_functools() -> None:
+    method = vars(Shape)["scale"]
+    for copied in (copy.copy(method), copy.deepcopy(method)):
+        assert type(copied) is type(method) and copied is not method
+        assert copied.func is method.func and copied.dispatcher is method.dispatcher
+
+        class Other:
+            name = "other"
+            scale = copied
+
+        assert Other().scale(1) == "other by int"
+
+
+def test_types_come_from_functools_for_those_who_ask() -> None:
+    """pydantic takes what a class holds for a method only if it is a function or its type does."""
+    for each in (describe, vars(Shape)["scale"]):
+        assert type(each).__module__ == "functools"
+
+
+def test_attributes_of_a_bound_method() -> None:
+    bound: Any = Shape().scale
+    bound.mark = 1
+    assert bound.mark == 1 and vars(bound)["mark"] == 1 and not hasattr(Shape().scale, "mark")
+    wrapper: Any = functools.wraps(bound)(lambda: 0)
+    assert wrapper.mark == 1
+    del bound.mark
+    assert not hasattr(bound, "mark")
+    with pytest.raises(AttributeError, match="cannot change __class__"):
+        bound.__class__ = int
+    assert weakref.ref(bound)() is bound
+
+
+def test_loaded_again(run_python: Run) -> None:
+    """As IPython's autoreload does, and after install()."""
+    program = """
+import functools, importlib, sys
+import jumptable.functools as drop_in
+stock = functools.singledispatch
+drop_in.install()
+importlib.reload(drop_in)
+assert functools.singledispatch(lambda x: "object")(1) == "object"
+assert drop_in.singledispatch(lambda x: "object")(1) == "object"
+del sys.modules["jumptable.functools"]
+import jumptable.functools
+assert jumptable.functools.singledispatchmethod(lambda self, x: x).dispatcher(1, 2) == 2
+jumptable.functools.uninstall()
+assert functools.singledispatch is stock
+print("done")
+"""
+    assert run_python(program).stdout == "done\n"
+
+
+def test_one_that_comes_back_from_the_garbage(run_python: Run) -> None:
+    """It died together with a class, whose address is another's by the next call."""
+    program = """
+import gc
+from jumptable.functools import singledispatch
+class Base: pass
+class Holder:
+    def __del__(self): back.append(self.generic)
+back = []
+gc.disable()
+for _ in range(30):
+    holder = Holder()
+    holder.itself, holder.generic = holder, singledispatch(lambda x: "object")
+    holder.generic.register(Base, lambda x: "base")
+    dies = type("Dies", (Base,), {})
+    assert holder.generic(dies()) == "base"
+    del dies, holder
+    gc.collect()
+    generic = back.pop()
+    others = [type("Other", (), {}) for _ in range(50)]
+    assert {generic(each()) for each in others} == {"object"}
+print("done")
+"""
+    assert run_python(program).stdout == "done\n"
+
+
+def test_a_dispatcher_that_goes_during_its_look_up(run_python: Run) -> None:
+    program = """
+import gc
+from jumptable.functools import singledispatchmethod
+class Liar:
+    @property
+    def __class__(self):
+        method = vars(Class)["method"]
+        del method.dispatcher
+        method.dispatcher = None
+        gc.collect()
+        globals()["junk"] = [bytearray(200) for _ in range(1000)]
+        return int
+for held in (False, True) * 20:
+    class Class:
+        @singledispatchmethod
+        def method(self, x): return "object"
+        method.register(int, lambda self, x: "int")
+    bound = Class().method
+    assert (bound(Liar()) if held else Class().method(Liar())) == "int"
+print("done")
+"""
+    assert run_python(program).stdout == "done\n"
+
+
+def test_a_first_call_while_another_thread_registers(run_python: Run) -> None:
+    """What the call found before that is not what later calls get."""
+    program = """
+import abc, threading
+from jumptable.functools import singledispatch
+class Abstract(abc.ABC): pass
+ROUNDS = 300
+generics, values = [], [type("Class", (), {})() for _ in range(ROUNDS)]
+for _ in range(ROUNDS):
+    generics.append(singledispatch(lambda x: "object"))
+    generics[-1].register(Abstract, lambda x: "abstract")
+turn = threading.Barrier(2)
+def call():
+    for generic, value in zip(generics, values):
+        turn.wait()
+        generic(value)
+def register():
+    for number, (generic, value) in enumerate(zip(generics, values)):
+        turn.wait()
+        for _ in range(number % 60): pass
+        generic.register(type(value), lambda x: "new")
+threads = [threading.Thread(target=each) for each in (call, register)]
+for each in threads: each.start()
+for each in threads: each.join()
+assert {generic(value) for generic, value in zip(generics, values)} == {"new"}
+print("done")
+"""
+    assert run_python(program).stdout == "done\n"
+
+
+@pytest.mark.parametrize("wrong", [int, 5, print])
+def test_what_the_compiled_side_refuses(wrong: Any) -> None:
+    from jumptable.calling.dispatch import adopt, bind_as_function, share
+
+    calls: list[Callable[[], object]] = [
+        lambda: bind_as_function(wrong),
+        lambda: share(wrong),
+        lambda: adopt(wrong, describe),  # type: ignore[arg-type]
+    ]
+    for call in calls:
+        with pytest.raises(TypeError, match=r"expected|type"):
+            call()
 
 
 def test_install_and_uninstall(run_python: Run) -> None:

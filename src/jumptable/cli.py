@@ -67,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="jumptable",
         description="Measure what calls across a plugin boundary cost, run programs on compiled "
-        "hook calls, and find the C headers.",
+        "hook calls and dispatch, and find the C headers.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import functools
 
-from .calling.dispatch import Dispatcher, GenericMethod, adopt, bind_as_function, share
+from .calling.dispatch import STOCK, Dispatcher, GenericMethod, adopt, bind_as_function, share
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from typing import Any
 
 __all__ = ["install", "singledispatch", "singledispatchmethod", "uninstall"]
-
-STOCK = functools.singledispatch, functools.singledispatchmethod
 
 if not TYPE_CHECKING:
 
@@ -39,7 +37,14 @@ if not TYPE_CHECKING:
         generic = Dispatcher(
             stock.registry, stock.dispatch, getattr(func, "__name__", "singledispatch function")
         )
-        dispatch, clear = generic.dispatch, generic._clear_cache
+        find, clear = generic.dispatch, generic._clear_cache
+
+        def dispatch(cls):
+            """generic_func.dispatch(cls) -> <function implementation>
+
+            The best implementation that is registered for *cls*.
+            """
+            return find(cls)
 
         def register(cls, func=None):
             """generic_func.register(cls, func) -> func
@@ -73,16 +78,30 @@ if not TYPE_CHECKING:
             super().__init__(func)
             if hasattr(self, "_method_cache"):  # with it, functools keeps bound methods
                 self._method_cache = None
-            adopt(self, singledispatch(func))
+            if not isinstance(self.dispatcher, Dispatcher):  # it is where install() was called
+                adopt(self, singledispatch(func))
             if _lives_for_the_process(func):
                 share(self)
 
+        def __reduce_ex__(self, protocol):
+            return _copied, (type(self), self.dispatcher, vars(self))
+
     bind_as_function(singledispatchmethod)
+    # As that of generic functions: for those who look where a type comes from.
+    singledispatchmethod.__module__ = "functools"
+
+
+def _copied(cls: Any, dispatcher: Any, attributes: dict[str, Any]) -> Any:
+    method = cls.__new__(cls)
+    method.dispatcher = dispatcher
+    vars(method).update(attributes)
+    return method
 
 
 def _lives_for_the_process(func: Callable[..., Any]) -> bool:
     """As functions that are made by no other function do."""
-    return "<locals>" not in getattr(func, "__qualname__", "<locals>")
+    name = getattr(func, "__qualname__", None)
+    return isinstance(name, str) and "<locals>" not in name
 
 
 def install() -> None:

@@ -15,6 +15,7 @@ import pytest
 from jumptable.functools import singledispatch
 from tests.calling import dispatch_hierarchies
 from tests.calling.dispatch_hierarchies import GIL, Make, check
+from tests.calling.mortal import classes_die
 
 BATCH = 100 if GIL else 20  # without a GIL, collecting garbage takes long
 
@@ -186,5 +187,7 @@ MISTAKES: dict[str, Make] = {
 
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_the_comparison_finds(mistake: str) -> None:
+    if mistake == "holds classes" and not classes_die():
+        pytest.skip("this interpreter holds them itself: tests/calling/mortal.py")
     with pytest.raises(AssertionError, match=r"seed \d+"):
         check(0, 300, MISTAKES[mistake])

@@ -86,17 +86,21 @@ static JT_NOINLINE PyObject *jt_implementation(PyObject *dispatcher, PyObject *f
                                                PyObject **held) {
     jt_typefound found;
     void *type = Py_TYPE(first);
-    if (jt_typetable_find(((jt_dispatcher *)dispatcher)->table, 1, &type, &found) &&
-        jt_holds(&found)) {
+    if (jt_typetable_find(((jt_dispatcher *)dispatcher)->table, 1, &type, &found)) {
 #ifdef Py_GIL_DISABLED
         *held = NULL;
 #else
         *held = found.value;
         Py_INCREF(found.value);
 #endif
-        return found.value;
+        if (jt_holds(&found))
+            return found.value;
+        Py_XDECREF(*held);
     }
-    return *held = jt_dispatch.resolve(dispatcher, first);
+    Py_INCREF(dispatcher); /* Python code may take it away from the method that has it */
+    *held = jt_dispatch.resolve(dispatcher, first);
+    Py_DECREF(dispatcher);
+    return *held;
 }
 
 static inline PyObject *jt_call_function(PyObject *function, PyObject *const *args, size_t given,
@@ -146,10 +150,19 @@ static void jt_call_directly(PyTypeObject *type, Py_ssize_t offset) {
     PyType_Modified(type);
 }
 
-/* ... and bound as functions are. */
-static void jt_call_as_function(PyTypeObject *type, Py_ssize_t offset) {
+/* ... bound as functions are, and known by the name of what they stand in for: pydantic, among
+ * others, takes an object in a class for a method if its type comes from functools. */
+static int jt_call_as_function(PyTypeObject *type, Py_ssize_t offset) {
     jt_call_directly(type, offset);
     type->tp_flags |= Py_TPFLAGS_METHOD_DESCRIPTOR;
+    type->tp_name = "functools.singledispatch";
+    if (!(type->tp_flags & Py_TPFLAGS_HEAPTYPE))
+        return 0;
+    PyObject *module = PyUnicode_FromString("functools");
+    int failed = module == NULL ||
+                 PyObject_SetAttrString((PyObject *)type, "__module__", module) < 0;
+    Py_XDECREF(module);
+    return failed ? -1 : 0;
 }
 
 #endif

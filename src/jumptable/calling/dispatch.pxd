@@ -1,3 +1,5 @@
+from libc.stdint cimport uintptr_t
+
 from .typetable cimport TypeTable, jt_typetable
 
 
@@ -8,6 +10,7 @@ cdef class Dispatcher:
     cdef TypeTable types
     cdef object registry
     cdef object stock
-    cdef str name
+    cdef object name
+    cdef uintptr_t without_abstract  # registrations that were looked at for one
     cdef dict __dict__
     cdef object __weakref__

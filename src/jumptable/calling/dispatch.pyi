@@ -9,7 +9,7 @@ class Dispatcher:
         self,
         registry: Mapping[Any, Callable[..., Any]],
         stock: Callable[[Any], Callable[..., Any]],
-        name: str,
+        name: object,
     ) -> None: ...
     def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
     @overload
@@ -18,6 +18,8 @@ class Dispatcher:
     def __get__(self, instance: object, owner: type | None = None) -> MethodType: ...
     def dispatch(self, cls: Any) -> Callable[..., Any]: ...
     def _clear_cache(self) -> None: ...
+
+STOCK: tuple[Any, Any]
 
 class GenericMethod(singledispatchmethod[Any]):
     dispatcher: Any

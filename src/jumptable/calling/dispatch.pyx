@@ -13,11 +13,13 @@ from .typetable cimport (
     jt_typetable_generation,
     jt_typetable_stamp,
     keep,
+    restamp,
 )
 
 import functools
 import types
 from abc import get_cache_token
+from itertools import islice
 
 cdef extern from "dispatch.h":
     enum:
@@ -34,7 +36,7 @@ cdef extern from "dispatch.h":
     bint jt_holds(jt_typefound *) noexcept
     object jt_call_generic(PyObject *, PyObject *const *, size_t, PyObject *)
     void jt_call_directly(PyTypeObject *, Py_ssize_t) noexcept
-    void jt_call_as_function(PyTypeObject *, Py_ssize_t) noexcept
+    int jt_call_as_function(PyTypeObject *, Py_ssize_t) except -1
 
 cdef extern from "methods.h":
     ctypedef struct jt_bound:
@@ -52,6 +54,10 @@ cdef extern from "methods.h":
     PyObject *jt_swap_dispatcher(PyObject *, PyObject *) noexcept
     void jt_bind_as_function(PyTypeObject *) noexcept
 
+cdef extern from "../binding/atomics.h":
+    void jt_store_number(uintptr_t *, uintptr_t) noexcept
+    uintptr_t jt_load_number(uintptr_t *) noexcept
+
 cdef extern from "../binding/immortal.h":
     void jt_make_immortal(PyObject *) noexcept
 
@@ -60,9 +66,14 @@ cdef extern from "Python.h":
     bint PyType_Check(object)
     void Py_XDECREF(PyObject *)
 
+# Taken here, since this module is not loaded again where jumptable.functools is reloaded.
+STOCK = functools.singledispatch, functools.singledispatchmethod
+
 cdef object TOKEN = get_cache_token
 cdef object find_implementation = functools._find_impl
 cdef object MISSING = object()
+cdef uintptr_t ABSTRACT = <uintptr_t>-1
+cdef uintptr_t NO_TOKEN = <uintptr_t>-1
 cdef object mro_of = type.__dict__["__mro__"].__get__
 
 
@@ -105,13 +116,26 @@ cdef bint has_own_class(object cls) except -1:
     return True
 
 
+cdef bint has_abstract(Dispatcher self, dict registry) except -1:
+    """Whether an abstract base class is registered. Only new registrations are looked at: they are
+    never taken back."""
+    cdef uintptr_t looked_at = jt_load_number(&self.without_abstract)
+    if looked_at == ABSTRACT:
+        return True
+    if looked_at < <uintptr_t>len(registry):
+        for each in islice(registry, looked_at, None):
+            if PyType_Check(each) and jt_defines(each, "__abstractmethods__"):
+                jt_store_number(&self.without_abstract, ABSTRACT)
+                return True
+        jt_store_number(&self.without_abstract, len(registry))
+    return False
+
+
 cdef object search(Dispatcher self, object cls, uintptr_t *flags):
     """The implementation for a class that has none of its own, as functools finds it."""
-    registry = self.registry.copy()  # others may register while this one is searched
-    for each in registry:
-        if PyType_Check(each) and jt_defines(each, "__abstractmethods__"):
-            flags[0] |= JT_STAMPED
-            break
+    cdef dict registry = self.registry.copy()  # others may register while this one is searched
+    if has_abstract(self, registry):
+        flags[0] |= JT_STAMPED
     return find_implementation(cls, registry)
 
 
@@ -131,9 +155,8 @@ cdef object implementation(Dispatcher self, object cls):
     if value is MISSING:
         value = search(self, cls, &flags)
     if flags & JT_STAMPED and jt_typetable_stamp(self.table) != token:
-        if jt_typetable_generation(self.table) != generation:
+        if token == NO_TOKEN or not restamp(self.types, token, &generation):
             return value
-        generation = forget_all(self.types, &token)
     if has_own_class(cls):
         flags |= JT_ASKS
     keep(self.types, (cls,), value, flags, generation)
@@ -156,7 +179,7 @@ cdef class Dispatcher:
     ``registry`` is functools' own; ``stock`` is its dispatch(), for what is no class.
     """
 
-    def __cinit__(self, registry, stock, str name not None):
+    def __cinit__(self, registry, stock, name):
         self.types = TypeTable()
         self.table = &self.types.table
         self.registry = registry
@@ -175,7 +198,7 @@ cdef class Dispatcher:
         return implementation(self, cls)
 
     def _clear_cache(self):
-        forget_all(self.types, NULL)
+        forget_all(self.types)
 
     def __get__(self, instance, owner):
         return self if instance is None else types.MethodType(self, instance)
@@ -188,15 +211,33 @@ cdef class Dispatcher:
         return self.__qualname__
 
 
-STOCK_BIND = functools.singledispatchmethod.__get__
+cdef object STOCK_BIND = STOCK[1].__get__
 # What is a Bound's own; the other attributes are those of what functools makes for the same.
 cdef frozenset OWN = frozenset(
     ["__call__", "__class__", "__eq__", "__hash__", "__reduce__", "__reduce_ex__", "__repr__"]
 )
 
 GenericMethod = jt_new_method_type(
-    "jumptable.calling.dispatch.GenericMethod", <PyTypeObject *>functools.singledispatchmethod
+    "jumptable.calling.dispatch.GenericMethod", <PyTypeObject *>STOCK[1]
 )
+
+
+cdef object stock_of(Bound self):
+    """What functools makes for the same; a new one, as there, unless one has attributes."""
+    with cython.critical_section(self):
+        if self.stock is not None:
+            return self.stock
+    return STOCK_BIND(self.method, self.instance, self.owner)
+
+
+cdef object keep_stock(Bound self, name):
+    if name in OWN:
+        raise AttributeError(f"cannot change {name} of {self!r}")
+    made = stock_of(self)
+    with cython.critical_section(self):
+        if self.stock is None:
+            self.stock = made
+        return self.stock
 
 
 @cython.final
@@ -210,31 +251,29 @@ cdef class Bound:
     cdef object method
     cdef object instance
     cdef object owner
-    cdef dict assigned  # attributes
+    cdef object stock  # what has been given attributes
+    cdef object __weakref__
 
     def __call__(self, *args, **kwargs):
         return PyVectorcall_Call(self, args, kwargs)
 
-    def __setattr__(self, name, value):
-        with cython.critical_section(self):
-            if self.assigned is None:
-                self.assigned = {}
-            self.assigned[name] = value
-
     def __getattribute__(self, name):
         if name in OWN:
             return object.__getattribute__(self, name)
-        with cython.critical_section(self):
-            if self.assigned is not None and name in self.assigned:
-                return self.assigned[name]
-        return getattr(STOCK_BIND(self.method, self.instance, self.owner), name)
+        return getattr(stock_of(self), name)
+
+    def __setattr__(self, name, value):
+        setattr(keep_stock(self, name), name, value)
+
+    def __delattr__(self, name):
+        delattr(keep_stock(self, name), name)
 
     def __get__(self, instance, owner):
         return self if instance is None else types.MethodType(self, instance)
 
     @property
     def __doc__(self):  # pydoc looks for it past __getattribute__
-        return STOCK_BIND(self.method, self.instance, self.owner).__doc__
+        return stock_of(self).__doc__
 
     def __eq__(self, other):
         if not isinstance(other, Bound):
@@ -273,6 +312,8 @@ cdef object bind_stock(PyObject *method, PyObject *instance, PyObject *owner):
 
 def bind_as_function(type cls not None):
     """Have the interpreter call instances of ``cls``, a GenericMethod, without binding them."""
+    if not issubclass(cls, GenericMethod):
+        raise TypeError(f"found {cls!r}; expected a subclass of GenericMethod")
     jt_bind_as_function(<PyTypeObject *>cls)
 
 
@@ -285,6 +326,8 @@ def adopt(method, Dispatcher dispatcher not None):
 
 def share(generic):
     """Leave ``generic``, just made, uncounted where threads would wait for its count."""
+    if not isinstance(generic, (Dispatcher, GenericMethod)):
+        raise TypeError(f"found {generic!r}; expected a Dispatcher or a GenericMethod")
     jt_make_immortal(<PyObject *>generic)
 
 

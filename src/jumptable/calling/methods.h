@@ -93,8 +93,7 @@ static PyObject *jt_call_method(PyObject *self, PyObject *const *args, size_t gi
     }
     PyObject *instance = args[0], *owner = (PyObject *)Py_TYPE(instance);
     PyObject *dispatcher = jt_dispatcher_of(self), *held, *result;
-    /* Whoever may write before the arguments may write the first, for as long as the call lasts. */
-    size_t rest = (size_t)(count - 1) | (given & PY_VECTORCALL_ARGUMENTS_OFFSET);
+    size_t rest = (size_t)(count - 1); /* without the right to write before them */
     if (count == 1 || !jt_is_dispatcher(dispatcher))
         return jt_call_stock(self, instance, owner, args + 1, rest, names);
     PyObject *callable = jt_function_for(dispatcher, args[1]);
@@ -169,8 +168,12 @@ static PyObject *jt_swap_dispatcher(PyObject *self, PyObject *value) {
 
 /* Without a GIL the old one is never released: a call, which does not count it, may be using it. */
 static int jt_set_dispatcher(PyObject *self, PyObject *value, void *closure) {
-    PyObject *old = jt_swap_dispatcher(self, value);
     (void)closure;
+    if (value == NULL && jt_dispatcher_of(self) == NULL) {
+        PyErr_SetString(PyExc_AttributeError, "dispatcher");
+        return -1;
+    }
+    PyObject *old = jt_swap_dispatcher(self, value);
 #ifndef Py_GIL_DISABLED
     Py_XDECREF(old);
 #else
@@ -215,7 +218,9 @@ static PyObject *jt_new_method_type(const char *name, PyTypeObject *base) {
     return type;
 }
 
-/* Flags that Python classes do not inherit. */
+/* Flags that Python classes do not inherit. METHOD_DESCRIPTOR promises more than is true here: on a
+ * class, where there is no instance to put first, Class.method(x) is not method(x). The interpreter
+ * relies on that part only for types that cannot change, which this one must therefore not become. */
 static void jt_bind_as_function(PyTypeObject *type) {
     type->tp_flags |= Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR;
     PyType_Modified(type);

@@ -156,15 +156,21 @@ static void jt_clear_in_place(jt_typetable *table) {
 }
 #endif
 
-/* Forgets everything, and takes another stamp if one is given; the new generation. With a GIL, may
- * run Python code at the end, when that is done. */
-static uintptr_t jt_typetable_clear(jt_typetable *table, const uintptr_t *stamp) {
+/* Forgets everything. With a `stamp`, only if `*generation` is still that of the table; the stamp is
+ * the table's from then on, and `*generation` the new one. Whether it did. With a GIL, may run
+ * Python code at the end, when that is done. */
+static int jt_typetable_clear(jt_typetable *table, const uintptr_t *stamp, uintptr_t *generation) {
     jt_lock(table);
-    uintptr_t generation = table->generation + 1;
-    jt_store_number(&table->generation, generation);
+    if (stamp != NULL && table->generation != *generation) {
+        jt_unlock(table);
+        return 0;
+    }
+    jt_store_number(&table->generation, table->generation + 1);
     jt_change_begins(table);
-    if (stamp != NULL)
+    if (stamp != NULL) {
+        *generation = table->generation;
         jt_store_number(&table->stamp, *stamp);
+    }
 #ifdef Py_GIL_DISABLED
     jt_clear_in_place(table);
     jt_change_ends(table);
@@ -177,7 +183,7 @@ static uintptr_t jt_typetable_clear(jt_typetable *table, const uintptr_t *stamp)
         jt_drop(jt_entry_at(block, table->arity, index), table->arity);
     PyMem_RawFree(block);
 #endif
-    return generation;
+    return 1;
 }
 
 /* 1: stored; 0: not, because the table was cleared after `generation` was read, or because another
@@ -234,7 +240,7 @@ static void jt_typetable_remove(jt_typetable *table, size_t hash, PyObject *refe
 
 /* Once no thread can be looking anything up. */
 static void jt_typetable_free(jt_typetable *table) {
-    jt_typetable_clear(table, NULL);
+    jt_typetable_clear(table, NULL, NULL);
     for (jt_typeblock *block = table->block, *older; block != NULL; block = older) {
         older = block->older;
         PyMem_RawFree(block);

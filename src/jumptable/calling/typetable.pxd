@@ -26,4 +26,5 @@ cdef class TypeTable:
 cdef bint keep(
     TypeTable self, tuple types, object value, uintptr_t flags, uintptr_t generation
 ) except -1
-cdef uintptr_t forget_all(TypeTable self, const uintptr_t *stamp) noexcept
+cdef void forget_all(TypeTable self) noexcept
+cdef bint restamp(TypeTable self, uintptr_t stamp, uintptr_t *generation) noexcept

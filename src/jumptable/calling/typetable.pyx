@@ -12,7 +12,7 @@ cdef extern from "typestore.h":
     size_t jt_hash(int, void **) noexcept
     int jt_typetable_store(jt_typetable *, void **, uintptr_t) noexcept
     void jt_typetable_remove(jt_typetable *, size_t, PyObject *)
-    uintptr_t jt_typetable_clear(jt_typetable *, const uintptr_t *) noexcept
+    bint jt_typetable_clear(jt_typetable *, const uintptr_t *, uintptr_t *) noexcept
     void jt_typetable_free(jt_typetable *) noexcept
     size_t jt_typetable_count(jt_typetable *) noexcept
 
@@ -44,7 +44,7 @@ cdef extern from *:
         return stop ? stop : jt_traverse_fields(self, visit, arg);
     }
     static int jt_clear_table(PyObject *self) {
-        jt_typetable_clear(jt_table_in(self), NULL);
+        jt_typetable_clear(jt_table_in(self), NULL, NULL);
         return jt_clear_fields(self);
     }
     static void jt_collect_tables(PyTypeObject *type, Py_ssize_t offset) {
@@ -74,7 +74,7 @@ cdef bint keep(
 
     ``generation`` is that from before the value was worked out. What is there already stays.
     """
-    if self.forget is None:  # the garbage collector has been here
+    if self.forget is None:  # found to be garbage, but perhaps brought back
         return False
     cdef void *entry[JT_TYPES + 2 * JT_MAX_ARITY]
     cdef int index, stored, arity = self.table.arity
@@ -105,9 +105,16 @@ cdef bint keep(
     return stored
 
 
-cdef uintptr_t forget_all(TypeTable self, const uintptr_t *stamp) noexcept:
-    """Forget all values; the new generation."""
-    return jt_typetable_clear(&self.table, stamp)
+cdef void forget_all(TypeTable self) noexcept:
+    jt_typetable_clear(&self.table, NULL, NULL)
+
+
+cdef bint restamp(TypeTable self, uintptr_t stamp, uintptr_t *generation) noexcept:
+    """Forget all that has another stamp, if nothing was forgotten since ``generation``.
+
+    Whether it did; then ``generation`` is the one from now on.
+    """
+    return jt_typetable_clear(&self.table, &stamp, generation)
 
 
 cdef int read_key(TypeTable self, tuple types, void **key) except -1:
@@ -137,6 +144,12 @@ cdef class TypeTable:
         if JT_KEEPS_VALUES:
             self.kept = {}
 
+    def __del__(self):
+        # The types may be dying together with this table: then the collector calls none of the
+        # references back, and somebody's finalizer may still make a look-up.
+        self.forget = None
+        forget_all(self)
+
     def __dealloc__(self):
         jt_typetable_free(&self.table)
 
@@ -160,7 +173,7 @@ cdef class TypeTable:
 
     def clear(self):
         """Forget everything."""
-        forget_all(self, NULL)
+        forget_all(self)
 
     def __len__(self):
         return jt_typetable_count(&self.table)
