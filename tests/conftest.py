@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shlex
 import signal
@@ -9,7 +10,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,15 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 def compiler() -> list[str]:
     return shlex.split(os.environ.get("CC") or "cc")
+
+
+@pytest.fixture(scope="module")
+def quick_collections() -> Iterator[None]:
+    """Collecting garbage does not look through what was there before the module."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture(scope="session")

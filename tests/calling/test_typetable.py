@@ -6,7 +6,6 @@ import gc
 import itertools
 import threading
 import weakref
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -21,13 +20,7 @@ FRONT = 4  # entries that are not hashed: typetable.h
 NUMBERS = st.integers(0, 39)
 
 
-@pytest.fixture(autouse=True, scope="module")
-def quick_collections() -> Iterator[None]:
-    """What was there before is not looked through again for each type that dies."""
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
+pytestmark = pytest.mark.usefixtures("quick_collections")
 
 
 def new_type() -> type:
