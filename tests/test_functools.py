@@ -5,6 +5,7 @@ That they dispatch alike is for tests/calling/test_dispatch_*.py.
 
 from __future__ import annotations
 
+import abc
 import copy
 import functools
 import gc
@@ -186,6 +187,27 @@ def test_a_registration_is_seen_by_calls_that_follow() -> None:
     assert generic(1) == "object"
     generic.register(int)(lambda x: "int")
     assert generic(1) == "int"
+
+
+@pytest.mark.parametrize("called_before", [False, True])
+def test_a_registration_in_the_middle_of_a_look_up(called_before: bool) -> None:
+    """What the look-up finds was registered before, so only its own call gets that."""
+
+    class Abstract(abc.ABC):  # noqa: B024
+        @classmethod
+        def __subclasshook__(cls, other: type) -> Any:
+            if other is Late and generic.registry.get(Late) is None:
+                generic.register(Late, lambda x: "late")
+            return NotImplemented
+
+    class Late:
+        pass
+
+    generic: Any = singledispatch(lambda x: "object")
+    generic.register(Abstract, lambda x: "abstract")
+    if called_before:  # then what was found for one class is kept already
+        assert generic("") == "object"
+    assert [generic(Late()) for _ in range(3)] == ["object", "late", "late"]
 
 
 def test_every_way_to_call() -> None:
