@@ -32,6 +32,7 @@ from .calling import stock
 from .calling.callers import take_over, take_over_subset
 from .calling.containment import ContainedErrors
 from .calling.multicall import is_multicall, new_multicall
+from .counting.counter import keep_own
 
 if TYPE_CHECKING:
     from pluggy import (
@@ -147,7 +148,7 @@ def accelerate(
 
     Raises TypeError for what is no plugin manager, and RuntimeError when ``contain`` is given while
     the manager's calls are traced or monitored. Other threads may call hooks meanwhile, but
-    must not register plugins.
+    must not register plugins. On free-threaded builds the manager lives as long as the process.
     """
     if not isinstance(manager, pluggy.PluginManager):
         raise TypeError(
@@ -162,6 +163,8 @@ def accelerate(
     _compile_relay(relay)
     for name, caller in list(vars(relay).items()):
         setattr(relay, name, caller)
+    # Threads that call through them would write their reference counts.
+    keep_own(manager, relay)
     if not isinstance(manager, PluginManager) and "subset_hook_caller" not in vars(manager):
         vars(manager)["subset_hook_caller"] = types.MethodType(subset_hook_caller, manager)
 

@@ -9,22 +9,32 @@
  *   - `state` is a State or, before it was set and after the garbage collector has cleared it,
  *     NULL; then pluggy's own code runs.
  *   - A State's plans change only under the lock of the State (with a GIL, that is the lock).
- *     A reader takes a reference to a plan's owner under it, and holds that for the whole call.
+ *     With a GIL a reader takes a reference to a plan's owner for the whole call. Without one, it
+ *     takes neither lock nor reference: `running` counts the calls under way, in a stripe for each
+ *     thread, and a plan that was replaced is kept in the State until each stripe was seen at 0
+ *     since. Readers add to their stripe before they look at the plans, and those who replace one
+ *     look at the stripes after, both in one order for all; who comes later sees the new plans. A
+ *     call that ends looks for what waits to be let go after it has left its stripe.
  *   - What `prepare` makes of a call may be a refusal, a plan that says: pluggy's own code.
  *   - At each call a plan is compared with what the home holds now, its list, specification and
  *     history, and with how the manager runs calls, so nobody has to be told of a registration.
  *     What was only compared is not followed: it may be gone. What HookImpls and specifications
- *     hold was read when the plan was made, but for an implementation's function.
- *   - Without a GIL each call takes two short locks, of the State and of the list, and a reference
- *     to the plan, so threads that call one hook wait for each other there. A plan without a count
- *     could not be freed while a call, which may last as long as the process, may be using it. */
+ *     hold was read when the plan was made, but for an implementation's function. */
 #ifndef JUMPTABLE_CALLERS_H
 #define JUMPTABLE_CALLERS_H
 
 #include <Python.h>
 #include <structmember.h>
 
+#include "../counting/cells.h"
+#include "samelist.h"
 #include "plan.h"
+
+#ifdef Py_GIL_DISABLED
+#define JT_HAS_GIL 0
+#else
+#define JT_HAS_GIL 1
+#endif
 
 /* Different tuples of keyword names that one hook is called with, before the oldest is dropped. */
 #define JT_PLANS 6
@@ -37,6 +47,8 @@ typedef struct {
     uint64_t version;
     jt_plan *plans[JT_PLANS]; /* the first `used` */
     int used; /* 0 as long as hookexec and attributes are not known */
+    jt_cells running; /* without a GIL: calls under way */
+    int retired;      /* without a GIL: whether plans are kept for them */
 } jt_hook;
 
 /* The head of State, asserted against Cython's layout when the module is imported. */
@@ -57,6 +69,8 @@ typedef struct {
     /* A new Plan, or None where pluggy's own code must run. */
     PyObject *(*prepare)(PyObject *state, PyObject *names);
     PyObject *(*run)(jt_plan *, PyObject **, int);
+    /* Lets go of plans that no call is using. */
+    void (*sweep)(PyObject *state);
 } jt_callers_t;
 
 static jt_callers_t jt_callers;
@@ -84,38 +98,88 @@ static int jt_same_names(PyObject *known, PyObject *names, Py_ssize_t count) {
     return 1;
 }
 
-static int jt_same_impls(const jt_plan *plan) {
-    Py_ssize_t count = PyTuple_GET_SIZE(plan->impls), index = 0;
 #ifdef Py_GIL_DISABLED
-    Py_BEGIN_CRITICAL_SECTION(plan->list);
-#endif
-    /* Not memcmp, which for an empty list may take longer than all the rest of the call. */
-    if (PyList_GET_SIZE(plan->list) == count)
-        while (index < count &&
-               PyList_GET_ITEM(plan->list, index) == PyTuple_GET_ITEM(plan->impls, index))
-            index++;
-    else
-        index = -1;
-#ifdef Py_GIL_DISABLED
-    Py_END_CRITICAL_SECTION();
-#endif
-    return index == count;
+static inline int jt_load_used(jt_hook *hook) { return _Py_atomic_load_int_acquire(&hook->used); }
+static inline jt_plan *jt_load_plan(jt_hook *hook, int index) {
+    return _Py_atomic_load_ptr_acquire(&hook->plans[index]);
+}
+static inline void jt_store_plan(jt_hook *hook, int index, jt_plan *plan, int used) {
+    _Py_atomic_store_ptr_release(&hook->plans[index], plan);
+    _Py_atomic_store_int_release(&hook->used, used);
+}
+static inline void jt_forget_plans(jt_hook *hook) { _Py_atomic_store_int_release(&hook->used, 0); }
+
+static inline void jt_begin(jt_hook *hook) {
+    hook->running.add(&hook->running, 1);
+    _Py_atomic_fence_seq_cst();
 }
 
-/* A plan that holds for a call now, with a reference to its owner; else NULL, with an error only if
- * the look-up raised one. */
-static jt_plan *jt_find(PyObject *state, PyObject *names) {
+/* The end of a call, whose exception is none of the plans' business. */
+static inline void jt_end(PyObject *state) {
     jt_hook *hook = &((jt_state_object *)state)->hook;
+    _Py_atomic_fence_seq_cst();
+    hook->running.add(&hook->running, -1);
+    _Py_atomic_fence_seq_cst();
+    if (_Py_atomic_load_int_relaxed(&hook->retired)) {
+        PyObject *raised = PyErr_GetRaisedException();
+        jt_callers.sweep(state);
+        PyErr_SetRaisedException(raised);
+    }
+}
+
+static inline void jt_set_retired(jt_hook *hook, int retired) {
+    _Py_atomic_store_int_relaxed(&hook->retired, retired);
+}
+
+/* Whether every call that may have seen what was replaced has ended. */
+static inline int jt_is_quiet(jt_hook *hook) {
+    _Py_atomic_fence_seq_cst();
+    for (size_t stripe = 0; stripe <= hook->running.mask; stripe++)
+        if (jt_word_load(jt_nth_word(&hook->running, stripe)) != 0)
+            return 0;
+    _Py_atomic_fence_seq_cst();
+    return 1;
+}
+
+static inline int jt_same_impls(jt_plan *plan) {
+    return jt_list_is(plan->list, plan->impls, &plan->shared);
+}
+#else
+static inline int jt_load_used(jt_hook *hook) { return hook->used; }
+static inline jt_plan *jt_load_plan(jt_hook *hook, int index) { return hook->plans[index]; }
+static inline void jt_store_plan(jt_hook *hook, int index, jt_plan *plan, int used) {
+    hook->plans[index] = plan;
+    hook->used = used;
+}
+static inline void jt_forget_plans(jt_hook *hook) { hook->used = 0; }
+static inline void jt_set_retired(jt_hook *hook, int retired) { hook->retired = retired; }
+static inline int jt_is_quiet(jt_hook *hook) { (void)hook; return 1; }
+
+static inline int jt_same_impls(jt_plan *plan) {
+    Py_ssize_t count = PyTuple_GET_SIZE(plan->impls), index = 0;
+    if (PyList_GET_SIZE(plan->list) != count)
+        return 0;
+    /* Not memcmp, which for an empty list may take longer than all the rest of the call. */
+    while (index < count &&
+           PyList_GET_ITEM(plan->list, index) == PyTuple_GET_ITEM(plan->impls, index))
+        index++;
+    return index == count;
+}
+#endif
+
+/* A plan that holds for a call now; else NULL, with an error only if the look-up raised one. With a
+ * GIL its owner is counted, without one the call has begun. */
+static jt_plan *jt_find(jt_hook *hook, PyObject *names) {
     Py_ssize_t count = names == NULL ? 0 : PyTuple_GET_SIZE(names);
     jt_plan *found = NULL;
-    if (hook->used == 0)
+    int used = jt_load_used(hook);
+    if (used == 0)
         return NULL;
 #ifdef Py_GIL_DISABLED
     PyObject *executor;
     if (PyDict_GetItemRef(hook->attributes, jt_callers.executor_name, &executor) <= 0)
         return NULL;
     Py_DECREF(executor);
-    Py_BEGIN_CRITICAL_SECTION(state);
 #elif PY_VERSION_HEX < 0x030C0000 /* dictionaries have versions: PEP 509 */
     /* Later ones have watchers instead, whom 3.13 does not tell of every store. */
     uint64_t version = ((PyDictObject *)hook->attributes)->ma_version_tag;
@@ -131,23 +195,24 @@ static jt_plan *jt_find(PyObject *state, PyObject *names) {
     if (executor == NULL)
         return NULL;
 #endif
-    for (int index = 0; index < hook->used; index++)
-        if (jt_same_names(hook->plans[index]->names, names, count)) {
-            found = hook->plans[index];
-            Py_INCREF(found->owner);
+    for (int index = 0; index < used; index++) {
+        jt_plan *plan = jt_load_plan(hook, index);
+        if (jt_same_names(plan->names, names, count)) {
+            found = plan;
             break;
         }
-#ifdef Py_GIL_DISABLED
-    Py_END_CRITICAL_SECTION();
-#endif
+    }
     if (found == NULL)
         return NULL;
+    if (JT_HAS_GIL)
+        Py_INCREF(found->owner);
     if (found->executor == executor && found->list == jt_peek(hook->home, jt_callers.impls) &&
         found->spec == jt_peek(hook->home, jt_callers.specification) &&
         jt_peek(hook->home, jt_callers.history) == Py_None &&
         jt_peek(hook->home, jt_callers.hookexec) == hook->hookexec && jt_same_impls(found))
         return found;
-    Py_DECREF(found->owner);
+    if (JT_HAS_GIL)
+        Py_DECREF(found->owner);
     return NULL;
 }
 
@@ -167,28 +232,45 @@ static PyObject *jt_call_stock(PyObject *self, PyObject *const *args, size_t giv
     return result;
 }
 
+static inline PyObject *jt_run_or_refuse(jt_plan *plan, PyObject *self, PyObject *const *args,
+                                         size_t given, PyObject *names) {
+    if (plan->refused)
+        return jt_call_stock(self, args, given, names);
+    return jt_callers.run(plan, (PyObject **)args, 1);
+}
+
 static inline PyObject *jt_call_hook(int kind, PyObject *self, PyObject *const *args, size_t given,
                                      PyObject *names) {
     PyObject *state = jt_caller_of(self, kind)->state;
     if (state == NULL || PyVectorcall_NARGS(given) != 0)
         return jt_call_stock(self, args, given, names);
-    PyObject *owner;
-    jt_plan *plan = jt_find(state, names);
-    if (plan != NULL)
-        owner = plan->owner;
-    else {
-        if (PyErr_Occurred())
-            return NULL;
-        owner = jt_callers.prepare(state, names);
-        if (owner == NULL)
-            return NULL;
-        plan = owner == Py_None ? NULL : jt_plan_of(owner);
-    }
+    jt_hook *hook = &((jt_state_object *)state)->hook;
     PyObject *result;
-    if (plan == NULL || plan->refused)
+#ifdef Py_GIL_DISABLED
+    jt_begin(hook);
+#endif
+    jt_plan *plan = jt_find(hook, names);
+    if (plan != NULL) {
+        result = jt_run_or_refuse(plan, self, args, given, names);
+#ifdef Py_GIL_DISABLED
+        jt_end(state);
+#else
+        Py_DECREF(plan->owner);
+#endif
+        return result;
+    }
+#ifdef Py_GIL_DISABLED
+    jt_end(state);
+#endif
+    if (PyErr_Occurred())
+        return NULL;
+    PyObject *owner = jt_callers.prepare(state, names);
+    if (owner == NULL)
+        return NULL;
+    if (owner == Py_None)
         result = jt_call_stock(self, args, given, names);
     else
-        result = jt_callers.run(plan, (PyObject **)args, 1);
+        result = jt_run_or_refuse(jt_plan_of(owner), self, args, given, names);
     Py_DECREF(owner);
     return result;
 }

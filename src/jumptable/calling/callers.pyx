@@ -4,6 +4,7 @@ cimport cython
 from cpython.object cimport PyObject, PyTypeObject
 from libc.stdint cimport uint64_t
 
+from ..counting.counter cimport Memory, jt_cells, set_cells
 from .multicall cimport contains, forget_plan, run
 from .plans cimport Plan, jt_plan, new_plan
 
@@ -11,11 +12,18 @@ import copyreg
 import types
 from weakref import ref
 
+from ..counting.counter import stripe_count
 from . import stock
 from .multicall import is_multicall
 
+cdef extern from "../counting/immortal.h":
+    void jt_make_immortal(PyObject *) noexcept
+
 cdef extern from "found.h":
     object jt_found(object, object)
+
+cdef extern from "../include/jumptable/counter.h":
+    size_t JT_COUNTER_SIZE
 
 cdef extern from "callers.h":
     enum:
@@ -30,6 +38,7 @@ cdef extern from "callers.h":
         uint64_t version
         jt_plan *plans[JT_PLANS]
         int used
+        jt_cells running
     ctypedef struct jt_state_object:
         jt_hook hook
     ctypedef struct jt_callers_t:
@@ -41,7 +50,14 @@ cdef extern from "callers.h":
         PyObject *call
         object prepare(PyObject *, PyObject *)
         PyObject *run(jt_plan *, PyObject **, int) noexcept
+        void sweep(PyObject *) noexcept
     jt_callers_t jt_callers
+    bint JT_HAS_GIL
+    void jt_store_plan(jt_hook *, int, jt_plan *, int) noexcept
+    void jt_forget_plans(jt_hook *) noexcept
+    void jt_set_retired(jt_hook *, int) noexcept
+    bint jt_is_quiet(jt_hook *) noexcept
+    int jt_examine_lists() except -1
     object jt_new_type(const char *, const char *, PyTypeObject *, int, PyGetSetDef *)
     void jt_adopt(PyObject *, PyObject *, int) noexcept
     void jt_call_compiled(int) noexcept
@@ -90,6 +106,8 @@ cdef class State:
     cdef object home, hookexec
     cdef dict attributes
     cdef tuple plans
+    cdef list retired  # plans that calls may be using, or None
+    cdef Memory stripes  # that `c.running` counts in, without a GIL
     cdef object removed  # the plugins that a subset caller leaves out, or None
     cdef object multicall  # the manager's, which may be below what monitors it
     cdef list subsets  # weak references to the States of subset callers, or None
@@ -102,6 +120,11 @@ cdef State new_state(home, removed):
     state.home, state.removed = home, removed
     state.c.home = <PyObject *>state.home
     state.plans = (None,) * JT_PLANS
+    cdef size_t stripes
+    if not JT_HAS_GIL:
+        stripes = stripe_count(None)
+        state.stripes = Memory(stripes * JT_COUNTER_SIZE)
+        set_cells(&state.c.running, state.stripes.first, JT_COUNTER_SIZE, stripes)
     return state
 
 
@@ -176,19 +199,49 @@ cdef int keep(State state, Plan plan) except -1:
         else:
             index = state.next
             state.next = (state.next + 1) % JT_PLANS
-        # A new tuple: the old one, and what it holds, may be in use.
+        retire(state, state.plans[index])
+        # A new tuple: the old one may be in use.
         plans = (*state.plans[:index], plan, *state.plans[index + 1 :])
-        state.c.plans[index] = &plan.c
-        state.c.used = max(state.c.used, index + 1)
+        jt_store_plan(&state.c, index, &plan.c, max(state.c.used, index + 1))
         state.plans = plans
+    sweep(<PyObject *>state)
     return 0
+
+
+cdef int retire(State state, plan) except -1:
+    """Keep a plan that is being replaced from its calls; in the State's critical section."""
+    if JT_HAS_GIL or plan is None:
+        return 0
+    if state.retired is None:
+        state.retired = []
+    state.retired.append(plan)
+    jt_set_retired(&state.c, True)
+    return 0
+
+
+cdef void sweep(PyObject *self) noexcept:
+    """Let go of the plans that were replaced, if no call is using them."""
+    cdef State state = <State>self
+    cdef object _gone = None  # released after the section
+    if JT_HAS_GIL:
+        return
+    with cython.critical_section(state):
+        if state.retired is not None and jt_is_quiet(&state.c):
+            _gone, state.retired = state.retired, None
+            jt_set_retired(&state.c, False)
 
 
 cdef int forget(State state) except -1:
     """Let go of all plans, and so of the plugins that they call."""
+    cdef object _plans = state.plans  # released after the section
     with cython.critical_section(state):
-        state.c.used = state.next = 0
+        for plan in state.plans:
+            retire(state, plan)
+        jt_forget_plans(&state.c)
+        state.next = 0
         state.plans = (None,) * JT_PLANS
+    _plans = None
+    sweep(<PyObject *>state)
     if state.multicall is not None:
         forget_plan(state.multicall, state.home.name)
     return 0
@@ -234,6 +287,7 @@ def take_over(home):
         state.multicall = executor
     caller = HookCaller.__new__(HookCaller)
     jt_adopt(<PyObject *>caller, <PyObject *>state, JT_CALLER)
+    jt_make_immortal(<PyObject *>caller)
     return caller
 
 
@@ -321,6 +375,8 @@ jt_callers.executor_name = <PyObject *>EXECUTOR_NAME
 jt_callers.call = <PyObject *>CALL
 jt_callers.prepare = prepare
 jt_callers.run = run
+jt_callers.sweep = sweep
+jt_examine_lists()
 
 cdef State probe = State.__new__(State)
 if <void *>&(<jt_state_object *><PyObject *>probe).hook != <void *>&probe.c:

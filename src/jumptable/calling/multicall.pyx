@@ -17,6 +17,9 @@ from .containment import call_contained, group_of
 cdef object STOCK = stock.MULTICALL
 cdef object CONTAINED = call_contained
 
+cdef extern from "../counting/immortal.h":
+    void jt_make_immortal(PyObject *) noexcept
+
 cdef extern from "found.h":
     object jt_found(object, object)
 
@@ -81,8 +84,13 @@ cdef class Executor:
 
     @property
     def multicall(self):
-        """The function that managers call; pickles as this attribute."""
-        return jt_new_multicall(<PyObject *>self)
+        """The function that managers call; pickles as this attribute.
+
+        All threads load it from the manager, so it lives as long as the process without a GIL.
+        """
+        function = jt_new_multicall(<PyObject *>self)
+        jt_make_immortal(<PyObject *>function)
+        return function
 
     def __reduce__(self):
         return Executor, (self.contained,)

@@ -1,6 +1,6 @@
 /* What a hook call has to do, worked out once for one set of implementations and one tuple of
- * keyword names. A plan is never changed after it was made, and everything that it points to is
- * owned by the Plan object around it, so whoever holds a reference to that may run it. */
+ * keyword names. A plan is never changed after it was made (but for `shared`), and everything that
+ * it points to is owned by the Plan object around it, so whoever keeps that may run it. */
 #ifndef JUMPTABLE_PLAN_H
 #define JUMPTABLE_PLAN_H
 
@@ -53,6 +53,7 @@ typedef struct {
     int simple;          /* Python functions only, none a wrapper, and nothing to contain */
     /* The scratch room that a call needs, in pointers: arguments, results, generators. */
     Py_ssize_t widest, plain, room;
+    int shared;          /* without a GIL: the list is known to be read by several threads */
 } jt_plan;
 
 /* The head of Plan, asserted against Cython's layout when the module is imported. */

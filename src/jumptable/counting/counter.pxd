@@ -31,3 +31,6 @@ cdef class Counter:
 cdef Counter new_counter(
     str name, void *first, size_t stride, size_t stripes, object owner, object plugin
 )
+
+
+cdef void set_cells(jt_cells *cells, void *first, size_t stride, size_t stripes) noexcept

@@ -19,6 +19,7 @@ cdef extern from "Python.h":
 
 cdef extern from "../counting/immortal.h":
     void jt_make_immortal(PyObject *) noexcept
+    void jt_make_own_immortal(PyObject *) noexcept
 
 cdef extern from "adding.h":
     ctypedef struct jt_counting:
@@ -71,7 +72,6 @@ cdef class Counter:
 
     def __cinit__(self, *args, stripes=1):
         cdef size_t count
-        self.cells.add = jt_add_to
         if args:
             if args[0] is PRIVATE:
                 return
@@ -80,9 +80,7 @@ cdef class Counter:
             )
         count = stripe_count(stripes)
         self.owner = Memory(count * JT_COUNTER_SIZE)
-        self.cells.first = <char *>(<Memory>self.owner).first
-        self.cells.stride = JT_COUNTER_SIZE
-        self.cells.mask = count - 1
+        set_cells(&self.cells, (<Memory>self.owner).first, JT_COUNTER_SIZE, count)
         jt_make_immortal(<PyObject *>self)
 
     @property
@@ -159,15 +157,21 @@ cdef class Counter:
         )
 
 
+cdef void set_cells(jt_cells *cells, void *first, size_t stride, size_t stripes) noexcept:
+    """Count in memory that somebody keeps for as long."""
+    cells.add = jt_add_to
+    cells.first = <char *>first
+    cells.stride = stride
+    cells.mask = stripes - 1
+
+
 cdef Counter new_counter(
     str name, void *first, size_t stride, size_t stripes, object owner, object plugin
 ):
     """A counter on memory that ``owner`` keeps."""
     cdef Counter counter = Counter.__new__(Counter, PRIVATE)
     counter.name = name
-    counter.cells.first = <char *>first
-    counter.cells.stride = stride
-    counter.cells.mask = stripes - 1
+    set_cells(&counter.cells, first, stride, stripes)
     counter.owner = owner
     counter.plugin = plugin
     jt_make_immortal(<PyObject *>counter)
@@ -233,6 +237,12 @@ def keep(thing):
     """Have threads use ``thing``, which nobody else has seen, without counting; returns it."""
     jt_make_immortal(<PyObject *>thing)
     return thing
+
+
+def keep_own(*things):
+    """Like `keep`, for things that others may know: those that this thread has made."""
+    for thing in things:
+        jt_make_own_immortal(<PyObject *>thing)
 
 
 def thread_number():

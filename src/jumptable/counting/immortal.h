@@ -23,4 +23,18 @@ static inline void jt_make_immortal(PyObject *object) {
 #endif
 }
 
+/* The same for an object that others may know by now. One that another thread has made stays
+ * counted: only the maker may change its own count. What others have counted is left alone. */
+static inline void jt_make_own_immortal(PyObject *object) {
+#if defined(Py_GIL_DISABLED) && PY_VERSION_HEX < 0x030F0000
+    if (!_Py_IsOwnedByCurrentThread(object))
+        return;
+    if (PyObject_GC_IsTracked(object))
+        PyObject_GC_UnTrack(object);
+    _Py_atomic_store_uint32_relaxed(&object->ob_ref_local, _Py_IMMORTAL_REFCNT_LOCAL);
+#else
+    (void)object;
+#endif
+}
+
 #endif
