@@ -186,11 +186,12 @@ def stripe_count(stripes):
             "stripes= is a number, or None for one per CPU, and not "
             f"{type(stripes).__name__}"
         )
-    elif not 1 <= stripes <= most:
+    count = stripes.__index__()
+    if not 1 <= count <= most:
         raise ValueError(
-            f"stripes={stripes}: expected 1 to {most}, or None for one per CPU"
+            f"stripes={count}: expected 1 to {most}, or None for one per CPU"
         )
-    return 1 << (int(stripes) - 1).bit_length()
+    return 1 << (count - 1).bit_length()
 
 
 def stripe_size(Py_ssize_t counters):
