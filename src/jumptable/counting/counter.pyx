@@ -52,6 +52,7 @@ cdef class Memory:
 
 @cython.final
 @cython.no_gc  # what it refers to never refers to it
+@cython.binding(False)  # Cython's functions would take any object for a Counter
 cdef class Counter:
     """Counter(*, stripes=1)\n--\n
     A number that any thread adds to: no add is lost, and no neighbour in memory slows it down.
@@ -91,7 +92,8 @@ cdef class Counter:
         return jt_sum(&self.cells)
 
     def reset(self):
-        """Count from 0 again, and return what was there.
+        """reset($self, /)\n--\n
+        Count from 0 again, and return what was there.
 
         What others add meanwhile is in what is returned or in what is left: the sum of all that was
         returned and of the value is what was added.
@@ -188,11 +190,12 @@ def stripe_count(stripes):
             "stripes= is a number, or None for one per CPU, and not "
             f"{type(stripes).__name__}"
         )
-    elif not 1 <= stripes <= most:
+    count = stripes.__index__()
+    if not 1 <= count <= most:
         raise ValueError(
-            f"stripes={stripes}: expected 1 to {most}, or None for one per CPU"
+            f"stripes={count}: expected 1 to {most}, or None for one per CPU"
         )
-    return 1 << (int(stripes) - 1).bit_length()
+    return 1 << (count - 1).bit_length()
 
 
 def stripe_size(Py_ssize_t counters):

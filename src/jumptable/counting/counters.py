@@ -107,15 +107,15 @@ class Counters:
     def __len__(self) -> int:
         return len(self._all)
 
-    def __setattr__(self, name: str, value: object) -> None:
+    def __setattr__(self, name: str, value: Counter) -> None:
         # What `stats.hits += 1` ends with, after it has added.
-        if self._all.get(name) is not value:
+        if name not in self._all or self._all[name] is not value:
             raise AttributeError(
                 f"cannot assign {name!r} of Counters: add with stats.{name}.add(n), or count from "
                 f"0 again with stats.{name}.reset()"
             )
 
-    def __setitem__(self, name: str, value: object) -> None:
+    def __setitem__(self, name: str, value: Counter) -> None:
         self.__setattr__(name, value)
 
     def __delattr__(self, name: str) -> None:

@@ -1,8 +1,9 @@
 /* A part of a file as memory that processes share, and a lock on one of its bytes.
  *
  * A lock belongs to the open file: it ends when the process does, however that comes about, or when
- * the last copy of the descriptor is closed. Where systems have no such locks (F_OFD_SETLK), it
- * belongs to the process, and ends as soon as the process closes any descriptor of that file.
+ * the last copy of the descriptor is closed and what was mapped with it is unmapped. Where systems
+ * have no such locks (F_OFD_SETLK), it belongs to the process, and ends as soon as the process
+ * closes any descriptor of that file.
  *
  * Functions give 0, or an error number of errno (of GetLastError on Windows). */
 #ifndef JUMPTABLE_MAPPING_H

@@ -135,8 +135,11 @@ class SharedFile:
         if size < self.layout.head_size:
             truncated(self.path, size, self.layout.head_size)
         slabs = unpacked_slabs(self.head.load(self.layout.slabs), self.path)
-        if size < self.layout.end(slabs):
-            truncated(self.path, size, self.layout.end(slabs))
+        needed = self.layout.end(slabs)
+        if size < needed:
+            size = self.file_size()  # which another process may just have changed
+        if size < needed:
+            truncated(self.path, size, needed)
         return slabs
 
     def file_size(self) -> int:
@@ -182,6 +185,9 @@ class SharedFile:
             if identity(fresh) == self.identity:
                 slab = self.claim(fresh)
                 self.slab.replace(fresh, self.layout.end(slab))
+                # A mapping keeps the parent's lock, as a descriptor does.
+                self.head.replace(fresh, 0)
+                self.view = None
                 self.descriptor, fresh = fresh, inherited
         except (OSError, ValueError):
             pass  # the parent's slab does as well
