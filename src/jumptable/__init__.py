@@ -10,6 +10,7 @@
 variables, `Plugin.bind` all that an interface asks for at once, and `from_pointer` makes functions
 of pointers that ctypes, cffi, Cython, numba or SciPy hold. A `Table` holds an interface that can be
 bound again while it is called, from Python and, with the headers in `get_include()`, from C.
+`Counter` and `Counters` count what any number of threads, C code and processes do.
 
 What cannot be opened or looked up is a `PluginError`, what does not fit an interface an
 `InterfaceError`; an argument that a function refuses is a TypeError, OverflowError or ValueError.
@@ -22,6 +23,8 @@ from .binding.symbol import Symbol
 from .binding.table import Table
 from .binding.table import host_api as _host_api  # noqa: F401  host.h imports it from here
 from .binding.variable import Variable
+from .counting.counter import Counter
+from .counting.counters import Counters
 from .errors import (
     InterfaceError,
     PluginArchError,
@@ -45,6 +48,8 @@ from .loading.registry import open
 __version__ = "0.1.0"
 
 __all__ = [
+    "Counter",
+    "Counters",
     "InterfaceError",
     "Plugin",
     "PluginArchError",

@@ -14,7 +14,7 @@ from cpython.ref cimport Py_INCREF
 
 from types import MemberDescriptorType
 
-cdef extern from "immortal.h":
+cdef extern from "../counting/immortal.h":
     void jt_make_immortal(PyObject *) noexcept
 
 

@@ -12,7 +12,7 @@
 #include <Python.h>
 #include <stdint.h>
 
-#include "compiler.h"
+#include "../counting/compiler.h"
 
 /* Where integers and floating-point numbers travel in registers of their own, a word per argument
  * and one prototype per pair of counts reach every function. On Windows x64 an argument's position

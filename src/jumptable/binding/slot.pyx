@@ -9,7 +9,7 @@ from .facade cimport jt_load_member
 
 from ..errors import UnboundSlotError
 
-cdef extern from "immortal.h":
+cdef extern from "../counting/immortal.h":
     void jt_make_immortal(PyObject *) noexcept
 
 cdef extern from "follow.h":

@@ -49,7 +49,7 @@ cdef extern from "defaults.h":
     void *jt_filled_method() noexcept
     int jt_check_default(const jt_native *, Py_ssize_t, PyObject *) except -1
 
-cdef extern from "immortal.h":
+cdef extern from "../counting/immortal.h":
     void jt_make_immortal(PyObject *) noexcept
 
 

@@ -14,7 +14,7 @@
 
 #include <Python.h>
 
-#include "../binding/compiler.h"
+#include "../counting/compiler.h"
 #include "typetable.h"
 
 #define JT_ASKS ((uintptr_t)2)

@@ -58,7 +58,7 @@ cdef extern from "../binding/atomics.h":
     void jt_store_number(uintptr_t *, uintptr_t) noexcept
     uintptr_t jt_load_number(uintptr_t *) noexcept
 
-cdef extern from "../binding/immortal.h":
+cdef extern from "../counting/immortal.h":
     void jt_make_immortal(PyObject *) noexcept
 
 cdef extern from "Python.h":

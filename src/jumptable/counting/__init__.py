@@ -1,0 +1,1 @@
+"""Counters: padded, striped, and shared by processes."""
