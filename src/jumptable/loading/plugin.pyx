@@ -18,7 +18,7 @@ from sys import audit, intern
 from ..binding.symbol import checked_defaults, with_defaults
 from ..errors import SymbolError
 
-cdef extern from "../binding/immortal.h":
+cdef extern from "../counting/immortal.h":
     void jt_make_immortal(PyObject *) noexcept
 
 
