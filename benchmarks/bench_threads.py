@@ -21,27 +21,33 @@ from hookcalls import PROJECT, Impl, plugin, specification
 from jumptable.measuring import report
 from jumptable.measuring.timing import Spread
 from results import Results, met
-from threads import Scaling, Work, free_threaded, in_threads, repeated, run_at_once
+from threads import (
+    Scaling,
+    Work,
+    free_threaded,
+    in_registers,
+    in_threads,
+    no_conclusion,
+    repeated,
+    turns,
+)
 
 AT_LEAST = 1.8
-# Two threads in registers; below this the machine has other things to do.
-TWO_PROCESSORS = 1.9
-# A turn is ten times as long as elsewhere, or 400 times, where threads take turns themselves.
-FEWER, FEWER_WITH_GIL = 10, 100
-LEAST_ROUNDS = 5
-
-REGISTERS = "two threads in registers"
 PYTHON, FABS = "a Python function", "math.fabs"
+METHOD = "a Python method, o.m(1)"
 # Each thread's own: of an object that both pass, both would write the reference count.
 OWN = "x = float('1.5')"
+# One cell and one object are what these share, and what they wait for.
+ONE_CELL, ONE_OBJECT = "jumptable: counter.add()", "jumptable: singledispatchmethod, o.m(1)"
+UNJUDGED = (ONE_CELL, ONE_OBJECT)
 SIGNATURE = "double(double)"
 
 
 def bench_threads(competitors: Competitors, results: Results, rounds: int) -> None:
     adding = competitors.module("adding")
-    works = [run_at_once(adding.registers, adding.now), *plain(), *native(competitors)]
+    works = [in_registers(adding), *plain(), *native(competitors)]
     works += [*hooks(), *generics(), *counters()]
-    rounds = max(LEAST_ROUNDS, rounds // (FEWER if free_threaded() else FEWER_WITH_GIL))
+    rounds = turns(rounds, at_once=free_threaded())
     show(results, in_threads(works, rounds=rounds), rounds)
 
 
@@ -49,6 +55,8 @@ def plain() -> Iterable[Work]:
     f = function(1)
     yield repeated(PYTHON, "f(x)", {"f": f}, OWN)
     yield repeated(FABS, "f(x)", {"f": math.fabs}, OWN)
+    o = type("C", (), {"m": function(1, "self, x")})()
+    yield repeated(METHOD, "o.m(1)", {"o": o})
 
 
 def native(competitors: Competitors) -> Iterable[Work]:
@@ -108,9 +116,11 @@ def generics() -> Iterable[Work]:
 
 
 def counters() -> Iterable[Work]:
-    yield repeated("jumptable: counter.add()", "c.add()", {"c": jumptable.Counter()})
+    yield repeated(ONE_CELL, "c.add()", {"c": jumptable.Counter()})
     striped = jumptable.Counter(stripes=None)
     yield repeated("jumptable: counter.add(), striped", "c.add()", {"c": striped})
+    stats = jumptable.Counters(["hits", "misses"])
+    yield repeated("jumptable: stats.hits.add()", "s.hits.add()", {"s": stats})
 
 
 def summary(values: list[float]) -> tuple[float, float]:
@@ -118,14 +128,14 @@ def summary(values: list[float]) -> tuple[float, float]:
 
 
 def show(results: Results, found: dict[str, Scaling], rounds: int) -> None:
-    registers = found[REGISTERS].throughput
-    enough = registers.median >= TWO_PROCESSORS
+    problem = no_conclusion(found)
     # As near to it as a Python function comes in the same run.
     wanted = min(AT_LEAST, found[PYTHON].throughput.median)
     rows, entries = [], []
     for name, scaling in found.items():
         throughput = scaling.throughput
-        judged = name.startswith("jumptable") and enough and free_threaded()
+        judged = name.startswith("jumptable") and name not in UNJUDGED
+        judged = judged and problem is None and free_threaded()
         verdict = throughput.median >= wanted if judged else None
         alone, together = summary(scaling.alone_ns), summary(scaling.together_ns)
         rows.append(
@@ -155,8 +165,5 @@ def show(results: Results, found: dict[str, Scaling], rounds: int) -> None:
     results.table(f"{title}  (median of {rounds} rounds)", headings, rows, entries)
     if not free_threaded():
         print("this build has a GIL: threads that call Python take turns, about 1 is all there is")
-    if not enough:
-        print(
-            f"no conclusion: two threads that only count in registers got {registers.median:.2f} "
-            f"times as much done as one, not {TWO_PROCESSORS} times: something else is running"
-        )
+    if problem is not None:
+        print(problem)

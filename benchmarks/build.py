@@ -100,6 +100,12 @@ def adding(folder: Path) -> str:
     return extension(folder, "adding", [str(NATIVE / "adding.c")], include_dirs=[include])
 
 
+def empty(folder: Path) -> str:
+    """A type whose methods do nothing, or only add."""
+    include = import_module("jumptable").get_include()
+    return extension(folder, "empty", [str(NATIVE / "empty.c")], include_dirs=[include])
+
+
 def go(folder: Path) -> str:
     """The Go host; its plugin is beside it. Both are built together, as Go demands."""
     if shutil.which("go") is None:
@@ -171,7 +177,7 @@ def with_cffi(folder: Path) -> str:
 BUILDERS = {
     build.__name__: build
     for build in (
-        *(plugin, many, hundred, builtin, host, adding, go),
+        *(plugin, many, hundred, builtin, host, adding, empty, go),
         *(with_nanobind, with_pybind11, with_cython, with_cffi),
     )
 }

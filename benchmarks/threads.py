@@ -24,7 +24,18 @@ from typing import Any
 
 from jumptable.measuring.timing import Spread
 
-__all__ = ["Scaling", "Work", "free_threaded", "in_threads", "repeated", "run_at_once"]
+__all__ = [
+    "REGISTERS",
+    "Scaling",
+    "Work",
+    "free_threaded",
+    "in_c",
+    "in_registers",
+    "in_threads",
+    "no_conclusion",
+    "repeated",
+    "turns",
+]
 
 Clock = Callable[[], int]
 # (start, end) -> repetitions in between, or -1.0: too late.
@@ -39,6 +50,16 @@ TRIES = 50
 UNROLLED = 10
 # Repetitions between two looks at the clock.
 STRETCH = 50 * UNROLLED
+
+
+# A turn is ten times as long as one thread's elsewhere, or 400 times, where threads wait for a GIL.
+FEWER, FEWER_WITH_GIL = 10, 100
+LEAST_ROUNDS = 5
+
+
+def turns(rounds: int, *, at_once: bool) -> int:
+    """How many rounds of long turns there are for so many of short ones."""
+    return max(LEAST_ROUNDS, rounds // (FEWER if at_once else FEWER_WITH_GIL))
 
 
 def free_threaded() -> bool:
@@ -76,6 +97,12 @@ class Scaling:
     def together_ns(self) -> list[float]:
         """Of one of two threads."""
         return [mean(pair) for pair in self.together]
+
+    @property
+    def slowdown(self) -> Spread:
+        """How many times as long a repetition takes while the other thread runs."""
+        pairs = zip(self.alone_ns, self.together_ns, strict=True)
+        return Spread.of(together / alone for alone, together in pairs)
 
     @property
     def throughput(self) -> Spread:
@@ -201,10 +228,32 @@ def in_threads(works: Iterable[Work], *, rounds: int, seed: int = 0) -> dict[str
     return found
 
 
-def run_at_once(run: Callable[[int, int, int], float], clock: Clock, address: int = 0) -> Work:
-    """A loop of native/adding.c, that does not need the GIL."""
+REGISTERS = "two threads in registers"
+# Below this, the machine has other things to do.
+TWO_PROCESSORS = 1.9
 
-    def bound(start: int, end: int) -> float:
-        return run(address, start, end)
 
-    return Work("two threads in registers", (bound, bound), clock, needs_gil=False)
+def in_c(name: str, run: Any, clock: Clock, addresses: tuple[int, int] = (0, 0)) -> Work:
+    """A loop of native/adding.c, which does not need the GIL; an address for each thread."""
+    one, other = addresses
+    runs = (
+        lambda start, end: run(one, start, end),
+        lambda start, end: run(other, start, end),
+    )
+    return Work(name, runs, clock, needs_gil=False)
+
+
+def in_registers(adding: Any) -> Work:
+    """What two threads do that share nothing, to be measured beside everything else."""
+    return in_c(REGISTERS, adding.registers, adding.now)
+
+
+def no_conclusion(found: Mapping[str, Scaling]) -> str | None:
+    """Why nothing follows from what was found, if so: the threads had no processor each."""
+    registers = found[REGISTERS].throughput.median
+    if registers >= TWO_PROCESSORS:
+        return None
+    return (
+        f"no conclusion: two threads that only count in registers got {registers:.2f} times as "
+        f"much done as one, and not {TWO_PROCESSORS} times: something else is running"
+    )

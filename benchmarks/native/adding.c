@@ -84,12 +84,30 @@ BUILTIN(registers)
 BUILTIN(word)
 BUILTIN(counter)
 
+/* times(address, count): how long so many adds take in this thread. */
+static PyObject *b_times(PyObject *self, PyObject *args) {
+    PyObject *address;
+    long long count;
+    int64_t start, end;
+    if (!PyArg_ParseTuple(args, "OL", &address, &count))
+        return NULL;
+    int64_t *word = (int64_t *)PyLong_AsVoidPtr(address);
+    if (PyErr_Occurred())
+        return NULL;
+    start = now();
+    while (count-- > 0)
+        jt_word_add(word, 1);
+    end = now();
+    return PyLong_FromLongLong(end - start);
+}
+
 static PyObject *b_now(PyObject *self, PyObject *unused) { return PyLong_FromLongLong(now()); }
 
 static PyMethodDef methods[] = {
     {"registers", b_registers, METH_VARARGS, "registers(0, start, end) -> repetitions"},
     {"word", b_word, METH_VARARGS, "word(address, start, end) -> repetitions"},
     {"counter", b_counter, METH_VARARGS, "counter(address, start, end) -> repetitions"},
+    {"times", b_times, METH_VARARGS, "times(address, count) -> nanoseconds"},
     {"now", b_now, METH_NOARGS, "now() -> nanoseconds"},
     {NULL, NULL, 0, NULL},
 };
