@@ -27,9 +27,9 @@ from tallies import (
     ADD,
     CEREGGII_PLUS,
     EMPTY,
+    FLOORS,
     HELD,
     MULTIPROCESS,
-    ONLY_ADDS,
     PLUS,
     SHARED,
     STATS,
@@ -55,8 +55,8 @@ PADDED = 128
 AT_MOST_ALONE = 1.1
 OVER_EMPTY = 1.10
 AHEAD = 1.0
-# What "no slower" means: equal times differ by a per cent or two.
-NO_SLOWER = 1.02
+# What "no slower" means: equal times differ by a few per cent.
+NO_SLOWER = 1.05
 AT_MOST_NS = 10.0
 OURS = "jumptable"
 
@@ -140,7 +140,7 @@ def bench_add(competitors: Competitors, results: Results, rounds: int) -> None:
 
 
 def is_peer(tally: Tally) -> bool:
-    return tally.name not in (EMPTY, ONLY_ADDS) and not tally.name.startswith(OURS)
+    return tally.name not in FLOORS and not tally.name.startswith(OURS)
 
 
 def timed(found: list[Tally]) -> list[Contestant]:

@@ -22,9 +22,9 @@ __all__ = [
     "ADD",
     "CEREGGII_PLUS",
     "EMPTY",
+    "FLOORS",
     "HELD",
     "MULTIPROCESS",
-    "ONLY_ADDS",
     "PLUS",
     "SHARED",
     "STATS",
@@ -40,7 +40,9 @@ STRIPED = "jumptable: counter.add(), striped"
 STATS = "jumptable: stats.hits.add()"
 SHARED, HELD = f"{STATS}, in a file", "jumptable: counter.add(), in a file"
 PLUS, CEREGGII_PLUS = "jumptable: counter += 1", "cereggii: AtomicInt64 += 1"
-EMPTY, ONLY_ADDS = "an empty METH_NOARGS method", "the same, but for an atomic add"
+EMPTY, ONLY_ADDS = "an empty METH_NOARGS method", "METH_NOARGS, one atomic add"
+FASTCALL = "METH_FASTCALL, one atomic add"
+FLOORS = (EMPTY, ONLY_ADDS, FASTCALL)
 MULTIPROCESS = "prometheus_client: inc(), multiprocess"
 
 
@@ -73,6 +75,7 @@ def ours(competitors: Competitors) -> list[Tally]:
         Tally(STATS, "s.hits.add()", {"s": stats}, lambda: stats.hits.value),
         Tally(EMPTY, "e.nothing()", {"e": empty}),
         Tally(ONLY_ADDS, "e.add()", {"e": empty}),
+        Tally(FASTCALL, "e.add_fast()", {"e": empty}),
     ]
 
 
