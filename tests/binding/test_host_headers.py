@@ -230,6 +230,7 @@ def test_the_include_folder_is_the_same_from_everywhere() -> None:
     assert build.include() == jt.get_include()
     assert sorted(os.listdir(Path(jt.get_include()) / "jumptable")) == [
         "abi.h",
+        "counter.h",
         "host.h",
         "plugin.h",
     ]

@@ -23,13 +23,6 @@ static inline void jt_store_number(uintptr_t volatile *word, uintptr_t value) {
 static inline uintptr_t jt_load_number(uintptr_t volatile const *word) {
     return (uintptr_t)_InterlockedCompareExchangePointer((void *volatile *)word, NULL, NULL);
 }
-static inline void jt_add_number(uintptr_t volatile *word, uintptr_t value) {
-#if defined(_WIN64)
-    _InterlockedExchangeAdd64((__int64 volatile *)word, (__int64)value);
-#else
-    _InterlockedExchangeAdd((long volatile *)word, (long)value);
-#endif
-}
 #else
 static inline void jt_store_pointer(void *volatile *word, void *value) {
     __atomic_store_n(word, value, __ATOMIC_RELEASE);
@@ -39,9 +32,6 @@ static inline void *jt_load_pointer(void *volatile const *word) {
 }
 static inline void jt_store_number(uintptr_t volatile *word, uintptr_t value) {
     __atomic_store_n(word, value, __ATOMIC_RELEASE);
-}
-static inline void jt_add_number(uintptr_t volatile *word, uintptr_t value) {
-    __atomic_fetch_add(word, value, __ATOMIC_RELAXED);
 }
 static inline uintptr_t jt_load_number(uintptr_t volatile const *word) {
     return __atomic_load_n(word, __ATOMIC_ACQUIRE);

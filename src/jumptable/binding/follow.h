@@ -8,7 +8,7 @@
 #include <Python.h>
 #include <structmember.h>
 
-#include "atomics.h"
+#include "../counting/cells.h"
 
 /* The head of Slot, asserted against Cython's layout when the module is imported. */
 typedef struct {
@@ -16,7 +16,7 @@ typedef struct {
     vectorcallfunc call;
     PyObject *facade;        /* whose attribute is called */
     PyMemberDescrObject *member; /* which of its attributes */
-    uintptr_t *calls;         /* where calls are counted, or NULL */
+    const jt_cells *calls;       /* where calls are counted, or NULL */
 } jt_follower;
 
 static PyObject *jt_follow(PyObject *self, PyObject *const *args, size_t given, PyObject *names) {
@@ -24,14 +24,12 @@ static PyObject *jt_follow(PyObject *self, PyObject *const *args, size_t given, 
     PyObject *target, *result;
 #ifdef Py_GIL_DISABLED
     target = PyMember_GetOne((const char *)slot->facade, slot->member->d_member);
-    if (slot->calls != NULL)
-        jt_add_number(slot->calls, 1);
 #else
     target = *(PyObject **)((char *)slot->facade + slot->member->d_member->offset);
     Py_XINCREF(target);
-    if (slot->calls != NULL)
-        ++*slot->calls;
 #endif
+    if (slot->calls != NULL)
+        slot->calls->add(slot->calls, 1);
     if (target == NULL) { /* only where the garbage collector has already cleared the facade */
         PyErr_SetString(PyExc_RuntimeError, "the table of this slot is being collected");
         return NULL;

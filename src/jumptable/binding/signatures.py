@@ -6,7 +6,8 @@ The grammar is C's for declarations without names:
     type      = number | "void" | "object" | [ "const" ] number "*" | [ "const" ] "void" "*"
 
 where ``const`` and ``*`` stand wherever C allows them and the words of an integer type come in
-any order. `Signature.text` is the one spelling that stands for all of these.
+any order. A variable's type may also be ``jt_counter``, which jumptable/counter.h declares.
+`Signature.text` is the one spelling that stands for all of these.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["CType", "Signature", "parse", "parse_signature", "parse_type"]
 
 MAX_PARAMS = 255
+COUNTER_SIZE = 128  # also what its address is a multiple of
 POINTER_SIZE = NUMBERS["uintptr_t"][1]
 
 # What C programmers also write, or capsules hold, and what it is here.
@@ -43,7 +45,8 @@ class CType:
     """One type: its spelling, and what a trampoline has to know about it.
 
     ``kind`` is "void", "bool", "signed", "unsigned", "float", "double", "string"
-    (``const char *``), "address" (``void *``), "buffer" (``T *``) or "object"; a buffer's
+    (``const char *``), "address" (``void *``), "buffer" (``T *``), "object" or, for a variable
+    alone, "counter" (``jt_counter``); a buffer's
     ``item`` is the kind of its items, where "char" stands apart from the signed and unsigned
     integers. Sizes are in bytes.
     """
@@ -137,6 +140,8 @@ def parse_type(text: str) -> CType:
     parsed = parse(text)
     if isinstance(parsed, Signature):
         raise SignatureError(f"{text!r} is the signature of a function; a type was expected")
+    if parsed.kind == "counter":
+        raise SignatureError(f"{text!r} is looked up by plugin.lookup(name, {text!r}) alone")
     return parsed
 
 
@@ -198,6 +203,7 @@ class _Parser:
             if result.kind == "void":
                 self.fail("a variable cannot be void; a function without arguments is 'void()'")
             return result
+        self.refuse_counter(result, 0)
         if not self.take("("):
             if self.peek() == "nogil":
                 self.fail("'nogil' belongs behind the ')' of a function's signature")
@@ -228,6 +234,7 @@ class _Parser:
                 if not params and self.take(")"):
                     return ()
                 self.fail("no argument can be void; a pointer is 'void *'", at=at)
+            self.refuse_counter(ctype, at)
             params.append(ctype)
             if len(params) > MAX_PARAMS:
                 self.fail(f"more than {MAX_PARAMS} arguments", at=at)
@@ -244,6 +251,14 @@ class _Parser:
                     if found
                     else "its ')' is missing"
                 )
+
+    def refuse_counter(self, ctype: CType, at: int) -> None:
+        if ctype.kind == "counter":
+            self.fail(
+                "a jt_counter is a variable, and neither passed nor returned; pass its address as "
+                "'void *'",
+                at=at,
+            )
 
     @staticmethod
     def is_name(token: str) -> bool:
@@ -310,6 +325,8 @@ class _Parser:
             return CType("void", "void", 0)
         if name == "object":
             return CType("object", "object", POINTER_SIZE)
+        if name == "jt_counter":
+            return CType("jt_counter", "counter", COUNTER_SIZE)
         self.unknown(name, at)
 
     def pointer(self, name: str, stars: int, constant: bool, at: int) -> CType:
@@ -318,6 +335,8 @@ class _Parser:
             if name == "PyObject" and stars == 1:
                 return CType("object", "object", POINTER_SIZE)
             self.fail("a pointer to objects is not supported; use 'void *'", at=at)
+        if name == "jt_counter":
+            self.fail("pass a counter's address as 'void *'", at=at)
         if name != "void" and name not in NUMBERS:
             self.unknown(name, at)
         if stars > 1:
@@ -334,7 +353,7 @@ class _Parser:
     def unknown(self, name: str, at: int) -> NoReturn:
         import difflib
 
-        known = [*NUMBERS, "void", "object"]
+        known = [*NUMBERS, "void", "object", "jt_counter"]
         if name in ("struct", "union", "enum"):
             self.fail(f"a {name} cannot be passed; pass its address as 'void *'", at=at)
         if name in UNKNOWN_SIZES:

@@ -1,8 +1,4 @@
-from libc.stdint cimport uintptr_t
-
-
-cdef class Counts:
-    cdef uintptr_t *cells
+from ..counting.counter cimport Counter, jt_cells
 
 
 cdef class Slot:
@@ -10,9 +6,9 @@ cdef class Slot:
     cdef void *call
     cdef object facade
     cdef object member
-    cdef uintptr_t *calls
-    cdef Counts counts  # which owns what calls points to
+    cdef const jt_cells *calls
+    cdef Counter counter  # which owns what calls points to
     cdef readonly str __name__
 
 
-cdef Slot new_slot(object facade, object member, str name, Counts counts, Py_ssize_t index)
+cdef Slot new_slot(object facade, object member, str name, Counter counter)

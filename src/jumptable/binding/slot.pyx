@@ -1,10 +1,9 @@
 """Slot: a callable that follows a table's swaps. Also what unbound slots hold, and what C calls."""
 
 cimport cython
-from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from cpython.object cimport PyObject, PyTypeObject
-from libc.stdint cimport uintptr_t
 
+from ..counting.counter cimport Counter, jt_cells
 from .facade cimport jt_load_member
 
 from ..errors import UnboundSlotError
@@ -17,7 +16,7 @@ cdef extern from "follow.h":
         void *call
         PyObject *facade
         void *member
-        uintptr_t *calls
+        const jt_cells *calls
     object jt_follow(object, PyObject *const *, size_t, object)
 
 cdef extern from "guard.h":
@@ -75,26 +74,13 @@ cdef class Slot:
         raise TypeError(f"cannot pickle the slot {self.__name__!r}: it belongs to this process")
 
 
-@cython.final
-cdef class Counts:
-    """How often each slot of a table was called, by index."""
-
-    def __cinit__(self, Py_ssize_t slots):
-        self.cells = <uintptr_t *>PyMem_Calloc(slots, sizeof(uintptr_t))
-        if self.cells == NULL:
-            raise MemoryError
-
-    def __dealloc__(self):
-        PyMem_Free(self.cells)
-
-
-cdef Slot new_slot(object facade, object member, str name, Counts counts, Py_ssize_t index):
-    """A Slot that calls an attribute of ``facade``, and counts that in ``counts`` if there are."""
+cdef Slot new_slot(object facade, object member, str name, Counter counter):
+    """A Slot that calls an attribute of ``facade``, and counts that if there is a ``counter``."""
     cdef Slot slot = Slot.__new__(Slot, PRIVATE)
     slot.facade = facade
     slot.member = member
-    slot.counts = counts
-    slot.calls = NULL if counts is None else &counts.cells[index]
+    slot.counter = counter
+    slot.calls = NULL if counter is None else &counter.cells
     slot.__name__ = name
     slot.call = <void *>jt_follow
     jt_make_immortal(<PyObject *>slot)

@@ -25,11 +25,12 @@ from libc.stdint cimport uint32_t, uintptr_t
 
 from .facade cimport jt_load_member, jt_word_of
 from .records cimport Records, jt_bind, jt_slot, jt_store_all
-from .slot cimport Counts, Slot, new_slot
+from .slot cimport Slot, new_slot
 
 import sys
 from types import ModuleType
 
+from ..counting.counter import new_counters
 from ..errors import InterfaceError, SignatureError
 from .facade import fill, members_of, new_facade
 from .signatures import parse_signature
@@ -112,7 +113,7 @@ cdef class Table:
     cdef dict indices  # by name
     cdef object targets
     cdef list words  # the member descriptors of targets' class, by index
-    cdef Counts counts
+    cdef list counters  # of calls, by index, or None
     cdef dict followers  # by index: what C calls back, and `slot` gives if nothing is counted
     cdef Records records
     cdef object __weakref__
@@ -149,11 +150,11 @@ cdef class Table:
         self.records = Records(len(self.names))
         self.facade = self.targets
         if count:
-            self.counts = Counts(len(names))
+            self.counters = new_counters(self.names)
             counting = []
             for index in range(len(names)):
                 counting.append(
-                    new_slot(self.targets, self.words[index], names[index], self.counts, index)
+                    new_slot(self.targets, self.words[index], names[index], self.counters[index])
                 )
             self.facade = fill(type(self.targets), self.names, counting)
 
@@ -203,7 +204,7 @@ cdef class Table:
         Raises AttributeError, which suggests close names.
         """
         cdef Py_ssize_t index = self.index_of(name)
-        if self.counts is not None:
+        if self.counters is not None:
             return jt_load_member(<PyObject *>self.facade, <PyObject *>self.words[index])
         return self.follower(index)
 
@@ -222,17 +223,17 @@ cdef class Table:
     def calls(self):
         """How often each slot was called from Python, by name, if the table counts.
 
-        Each number is exact at some moment of the call; together they are no snapshot.
+        Every call that has begun before is in it. Each thread counts on a cache line of its own.
         """
         cdef Py_ssize_t index
-        if self.counts is None:
+        if self.counters is None:
             raise AttributeError(
                 f"this table of {self.interface.name} does not count calls; make it with "
                 "Table(..., count=True)"
             )
         calls = {}
         for index in range(len(self.names)):
-            calls[self.names[index]] = jt_load_number(&self.counts.cells[index])
+            calls[self.names[index]] = self.counters[index].value
         return calls
 
     def __repr__(self):
@@ -279,7 +280,7 @@ cdef class Table:
         """The Slot of an index; there is one, which all threads get."""
         slot = self.followers.get(index)
         if slot is None:
-            slot = new_slot(self.targets, self.words[index], self.names[index], None, index)
+            slot = new_slot(self.targets, self.words[index], self.names[index], None)
             slot = self.followers.setdefault(index, slot)
         return slot
 

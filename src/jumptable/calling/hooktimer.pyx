@@ -9,8 +9,9 @@ Nothing here has a Python frame, and nothing here catches: stack levels of warni
 what ``sys._getframe`` sees are the same as without.
 
 Invariants
-- An `Account` belongs to one thread, the only one that writes it, in its critical section; who adds
-  the accounts up reads them there. Dictionaries shared by threads are read by single operations.
+- An `Account` belongs to one thread, the only one that adds to it; its numbers are counters in a
+  padded stripe, so who adds the accounts up, and other threads' accounts, are no hindrance.
+  Dictionaries shared by threads are read by single operations.
 - Between the end of an implementation and the return from here, only numbers are touched: an
   exception may be on its way.
 - A thread's ``nested`` is the time of the hook calls made by the implementation that it is in. Each
@@ -22,6 +23,8 @@ cimport cython
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF
 from libc.stdint cimport int64_t
+
+from ..counting.counter cimport Memory, jt_word_add, jt_word_load
 
 cdef extern from "found.h":
     object jt_found(object, object)
@@ -74,11 +77,11 @@ cdef class Thread:
 @cython.final
 @cython.auto_pickle(False)
 cdef class Account:
-    """One implementation's numbers in one thread, in nanoseconds."""
+    """One implementation's numbers in one thread: its calls, their own and total nanoseconds."""
 
     cdef Thread thread
-    cdef int64_t calls, own, total
-    cdef Py_ssize_t active
+    cdef Memory memory
+    cdef Py_ssize_t active  # how many of the thread's calls have not ended
 
 
 @cython.final
@@ -117,11 +120,17 @@ cdef class Recorder:
         return rows
 
 
+cdef enum:  # the words of an account
+    CALLS, OWN, TOTAL, WORDS
+
+
+cdef void add(Account account, int word, int64_t n) noexcept:
+    jt_word_add(<int64_t *>account.memory.first + word, n)
+
+
 cdef tuple numbers(Account account):
-    cdef int64_t calls, own, total
-    with cython.critical_section(account):
-        calls, own, total = account.calls, account.own, account.total
-    return calls, own, total
+    cdef int64_t *words = <int64_t *>account.memory.first
+    return jt_word_load(&words[CALLS]), jt_word_load(&words[OWN]), jt_word_load(&words[TOTAL])
 
 
 @cython.final
@@ -166,6 +175,7 @@ cdef Account account_of(Timed timed):
     if account is None:
         account = Account.__new__(Account)
         (<Account>account).thread = thread
+        (<Account>account).memory = Memory(WORDS * sizeof(int64_t))
         thread.accounts[timed.key] = account
     return <Account>account
 
@@ -178,20 +188,20 @@ cdef Account enter(Timed timed, bint call):
         account = account_of(timed)
     except Exception:  # no memory, or the recursion limit, which the original is to run into
         return None
-    with cython.critical_section(account):
-        account.calls += call
-        account.active += 1
+    if call:
+        add(account, CALLS, 1)
+    account.active += 1
     return account
 
 
 cdef void leave(Account account, int64_t started) noexcept:
     cdef int64_t elapsed = jt_now() - started
     cdef int64_t own = elapsed - account.thread.nested
-    with cython.critical_section(account):
-        account.own += own if own > 0 else 0
-        account.active -= 1
-        if account.active == 0:  # what it took inside itself is in the outermost time already
-            account.total += elapsed
+    if own > 0:
+        add(account, OWN, own)
+    account.active -= 1
+    if account.active == 0:  # what it took inside itself is in the outermost time already
+        add(account, TOTAL, elapsed)
 
 
 cdef PyObject *call_function(

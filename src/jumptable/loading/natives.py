@@ -6,10 +6,11 @@ import os
 import sys
 
 from ..binding.plan import Plan
-from ..binding.signatures import CType, Signature, parse
+from ..binding.signatures import COUNTER_SIZE, CType, Signature, parse
 from ..binding.suggest import suggestion
 from ..binding.symbol import make_function
 from ..binding.variable import make_variable
+from ..counting.counter import plugin_counter
 from ..errors import (
     PluginArchError,
     PluginError,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from ..binding.interfaces import Interface, Member
     from ..binding.variable import Variable
+    from ..counting.counter import Counter
     from .debuginfo import DebugInfo, Described
     from .embedded import Declared
     from .plugin import Plugin
@@ -90,6 +92,8 @@ class NativeSource:
                 return described.text
             reason = f" ({described.problem})"
         example = "int32_t" if found.kind == "data" else "double(double)"
+        if found.kind == "data" and found.size == COUNTER_SIZE:
+            example = "jt_counter"
         raise SignatureError(
             f"{plugin.name} does not say what type {name!r} has{reason}; give its C type, for "
             f"instance plugin.lookup({name!r}, {example!r})"
@@ -100,7 +104,7 @@ class NativeSource:
 
     def function(
         self, plugin: Plugin, name: str, wanted: Signature | CType
-    ) -> BuiltinFunctionType | Variable:
+    ) -> BuiltinFunctionType | Variable | Counter:
         """What ``name`` is under a signature or type; called once for each pair."""
         sys.audit("jumptable.lookup", self.target, name, wanted.text)
         declared = self.exports.get(name)
@@ -114,6 +118,8 @@ class NativeSource:
         if found.kind != kind:
             self._refuse(plugin, name, found.kind, found.owner)
         if isinstance(wanted, CType):
+            if wanted.kind == "counter":
+                return self._counter(plugin, name, found)
             if found.size not in (0, wanted.size):
                 raise SignatureError(
                     f"the variable {name!r} of {plugin.name} has {found.size} bytes, but "
@@ -132,6 +138,28 @@ class NativeSource:
         return make_function(
             name, self._plan(wanted), found.address, plugin, from_plugin=True, evidence=evidence
         )
+
+    def _counter(self, plugin: Plugin, name: str, found: Found) -> Counter:
+        """The plugin's ``jt_counter``, if it has all the room that keeps neighbours away."""
+        declare = f"declare it as 'jt_counter {name};', with jumptable/counter.h"
+        # Only ELF tells sizes.
+        if found.size != COUNTER_SIZE and (found.size or sys.platform not in ("darwin", "win32")):
+            size = found.size or "an unknown number of"
+            raise SignatureError(
+                f"the variable {name!r} of {plugin.name} has {size} bytes, and a jt_counter has "
+                f"{COUNTER_SIZE}; {declare}"
+            )
+        if found.address % COUNTER_SIZE:
+            raise SignatureError(
+                f"the variable {name!r} of {plugin.name} is at {found.address:#x}, and a "
+                f"jt_counter is at a multiple of {COUNTER_SIZE}; {declare}"
+            )
+        if not found.writable:
+            raise SymbolKindError(
+                f"{name!r} of {plugin.name} is in read-only memory, where nothing can be counted; "
+                f"{declare}, without const"
+            )
+        return plugin_counter(name, found.address, plugin)
 
     def _described(self, name: str, address: int) -> Described | None:
         """What the debug information says of a function, if there is any."""
