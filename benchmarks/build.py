@@ -94,6 +94,18 @@ def host(folder: Path) -> str:
     return extension(folder, "host", sources, include_dirs=[include])
 
 
+def adding(folder: Path) -> str:
+    """Loops that add to counters, in threads."""
+    include = import_module("jumptable").get_include()
+    return extension(folder, "adding", [str(NATIVE / "adding.c")], include_dirs=[include])
+
+
+def empty(folder: Path) -> str:
+    """A type whose methods do nothing, or only add."""
+    include = import_module("jumptable").get_include()
+    return extension(folder, "empty", [str(NATIVE / "empty.c")], include_dirs=[include])
+
+
 def go(folder: Path) -> str:
     """The Go host; its plugin is beside it. Both are built together, as Go demands."""
     if shutil.which("go") is None:
@@ -165,7 +177,7 @@ def with_cffi(folder: Path) -> str:
 BUILDERS = {
     build.__name__: build
     for build in (
-        *(plugin, many, hundred, builtin, host, go),
+        *(plugin, many, hundred, builtin, host, adding, empty, go),
         *(with_nanobind, with_pybind11, with_cython, with_cffi),
     )
 }

@@ -6,15 +6,20 @@ Invariants
   a tuple of both texts, has a Group of its own. Entries of both are added
   with ``setdefault``, which is atomic, and never removed or replaced: there is no lock to wait for
   or to inherit by a fork. Of threads that race to resolve one name, all get what the first added.
-- A Plugin is made by `new_plugin` and registered by `registry`; it lives as long as the process.
+- A Plugin is made by `new_plugin` and registered by `registry`; it lives as long as the process, as
+  do the Groups that it knows. So threads that look the same up wait for no reference count.
 """
 
 cimport cython
+from cpython.object cimport PyObject
 
-from sys import audit
+from sys import audit, intern
 
 from ..binding.symbol import checked_defaults, with_defaults
 from ..errors import SymbolError
+
+cdef extern from "../counting/immortal.h":
+    void jt_make_immortal(PyObject *) noexcept
 
 
 @cython.final
@@ -100,9 +105,13 @@ cdef class Plugin:
         if found is None:
             found = self._source.function(self, name, group.wanted)
         # Not before there is something to add: look-ups that fail leave nothing behind.
-        group = self.known.setdefault(group.wanted.text, group)
-        self.known.setdefault(signature, group)
-        return group.named.setdefault(name, found)
+        # Keys are interned: a look-up by an equal string would count one that is not.
+        if group.wanted.text not in self.known:
+            jt_make_immortal(<PyObject *>group)
+        group = self.known.setdefault(intern(group.wanted.text), group)
+        if type(signature) is str:
+            self.known.setdefault(intern(signature), group)
+        return group.named.setdefault(intern(name), found)
 
     def _function(self, str name not None, wanted not None):
         """What `lookup` gives for ``wanted.text``, which needs no parsing again."""
@@ -176,6 +185,8 @@ cdef class Plugin:
         found = group.named.get(name)
         if found is None:
             found = with_defaults(function, defaults)
+        if key not in self.known:
+            jt_make_immortal(<PyObject *>group)
         group = self.known.setdefault(key, group)
         return group.named.setdefault(name, found)
 
@@ -204,9 +215,14 @@ def new_plugin(
     plugin.init_seconds = init_seconds
     plugin._source = source
     plugin.known = {}
+    jt_make_immortal(<PyObject *>plugin)
     return plugin
 
 
 def set_init_seconds(Plugin plugin not None, double seconds):
     """For `registry`: an open that a constructor made is part of the one that runs it."""
     plugin.init_seconds = seconds
+
+
+# The interpreter counts Cython's methods like any object.
+jt_make_immortal(<PyObject *>Plugin.lookup)
