@@ -10,7 +10,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -29,12 +29,25 @@ def compiler() -> list[str]:
     return shlex.split(os.environ.get("CC") or "cc")
 
 
-@pytest.fixture(scope="module")
-def quick_collections() -> Iterator[None]:
+@pytest.hookimpl(tryfirst=True)  # before xdist, where it is installed, looks at the options
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """The whole suite runs in a process per processor, a part of it in one."""
+    option = config.option
+    whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS
+    whole = whole and "PYTEST_XDIST_WORKER" not in os.environ  # a worker has no workers
+    # -n0 is one process too, -s needs it, and --pdb, which xdist knows.
+    if whole and getattr(option, "numprocesses", 0) is None and option.capture != "no":
+        option.numprocesses = "auto"
+        option.maxprocesses = option.maxprocesses or 4  # each compiles the plugins anew
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _quick_collections() -> None:
     """Collecting garbage does not look through what was there before the module."""
-    gc.collect()
     gc.freeze()
-    yield
+
+
+def pytest_sessionfinish() -> None:
     gc.unfreeze()
 
 

@@ -283,6 +283,10 @@ if __name__ == "__main__":
 """
 
 
+# Every other plugin of pytest that is installed takes a second to load.
+ALONE = {**build.ENVIRONMENT, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+
+
 @pytest.fixture
 def programs(tmp_path: Path) -> Path:
     """What the commands of docs/pluggy.md are given: tests, a script and a module."""
@@ -312,7 +316,7 @@ def test_commands_of_pluggy(programs: Path, page: str, containing: str) -> None:
     assert len(found) >= 2
     for command in found:
         done = subprocess.run(
-            command, shell=True, cwd=programs, env=build.ENVIRONMENT,
+            command, shell=True, cwd=programs, env=ALONE,
             capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
@@ -325,7 +329,7 @@ def test_addopts_of_pluggy(programs: Path, options: str, status: int) -> None:
     assert f"pytest{options}" in (ROOT / "docs/pluggy.md").read_text("utf-8")
     done = subprocess.run(
         f"{shlex.quote(sys.executable)} -m pytest{options}",
-        shell=True, cwd=programs, env=build.ENVIRONMENT,
+        shell=True, cwd=programs, env=ALONE,
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == status, done.stdout + done.stderr

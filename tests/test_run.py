@@ -386,9 +386,10 @@ def test_the_managers_of_the_program_are_compiled(tmp_path: Path) -> None:
 
 def test_pytest_takes_all_its_options(tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text("def test_it(): pass\ndef test_no(): assert 0\n")
-    done = python(*RUN, "-m", "pytest", "-q", "--help", cwd=tmp_path)
+    alone = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    done = python(*RUN, "-m", "pytest", "-q", "--help", cwd=tmp_path, **alone)
     assert done.returncode == 0 and "--maxfail" in done.stdout
-    done = python(*RUN, "-m", "pytest", "-q", "-p", "no:cacheprovider", cwd=tmp_path)
+    done = python(*RUN, "-m", "pytest", "-q", "-p", "no:cacheprovider", cwd=tmp_path, **alone)
     assert done.returncode == 1
     assert "1 failed, 1 passed" in done.stdout
 

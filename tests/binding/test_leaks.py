@@ -1,4 +1,4 @@
-"""A million calls of each kind, successful and failing: counts and memory stay as they were.
+"""Calls of each kind, successful and failing, a million in the long battery: all stays as it was.
 
 (Opening and look-ups are repeated less: what fails there looks for close names.)
 """
@@ -9,13 +9,15 @@ import pytest
 
 from tests.conftest import Compile, Run
 
+LONG = pytest.mark.long
+
 PROGRAM = """
 import gc, sys
 import numpy as np
 import jumptable as jt
 
 basic, objects, data, kind = *map(jt.open, sys.argv[1:4]), sys.argv[4]
-rounds, repeats, warm_ups = 20, 50_000, 2
+rounds, repeats, warm_ups = 20, int(sys.argv[5]), 2
 
 
 class Failing:
@@ -118,9 +120,12 @@ KINDS = [
 ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    "repeats", [pytest.param(3_000, id="quick"), pytest.param(50_000, id="full", marks=LONG)]
+)
 @pytest.mark.parametrize("kind", KINDS)
 def test_nothing_is_left_behind(
-    compile_plugin: Compile, python_flags: list[str], run_python: Run, kind: str
+    compile_plugin: Compile, python_flags: list[str], run_python: Run, kind: str, repeats: int
 ) -> None:
     run_python(
         PROGRAM,
@@ -128,4 +133,5 @@ def test_nothing_is_left_behind(
         compile_plugin("objects", None, *python_flags),
         compile_plugin("data"),
         kind,
+        repeats,
     )

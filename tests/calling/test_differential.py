@@ -29,15 +29,15 @@ WAYS: dict[str, tuple[Make, Accelerate]] = {
     "PluginManager": (jumptable.pluggy.PluginManager, nothing),
     "install": (made_while_installed, nothing),
 }
-BATCH = 500
+BATCH = 250
 
 
-@pytest.mark.parametrize("first", range(0, 4_000, BATCH))
+@pytest.mark.parametrize("first", range(0, 8 * BATCH, BATCH))
 def test_accelerated_like_stock(first: int) -> None:
     check(first, BATCH, *WAYS["accelerate"])
 
 
-@pytest.mark.parametrize(("way", "first"), [("PluginManager", 4_000), ("install", 4_500)])
+@pytest.mark.parametrize(("way", "first"), [("PluginManager", 8 * BATCH), ("install", 9 * BATCH)])
 def test_compiled_from_the_start_like_stock(way: str, first: int) -> None:
     check(first, BATCH, *WAYS[way])
 

@@ -17,8 +17,6 @@ from tests.calling import dispatch_hierarchies
 from tests.calling.dispatch_hierarchies import GIL, Make, check
 from tests.calling.mortal import classes_die
 
-pytestmark = pytest.mark.usefixtures("quick_collections")
-
 BATCH = 100 if GIL else 20  # without a GIL, collecting garbage takes long
 
 

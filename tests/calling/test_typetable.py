@@ -20,9 +20,6 @@ FRONT = 4  # entries that are not hashed: typetable.h
 NUMBERS = st.integers(0, 39)
 
 
-pytestmark = pytest.mark.usefixtures("quick_collections")
-
-
 def new_type() -> type:
     return type("T", (), {})
 

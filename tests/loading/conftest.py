@@ -29,7 +29,13 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
         name = "_".join(["lib" + Path(source).stem, *options]).replace("/", "")
         target = folder / (name.replace(",", "_").replace("=", "-") + ".so")
         if not target.exists():
-            command = [compiler, "-O1", "-shared", "-fPIC", str(SOURCES / source)]
+            # One object file for all that is only linked with other options.
+            compiled = [option for option in options if not option.startswith(("-Wl,", "-fuse-ld"))]
+            unit = folder / "_".join([Path(source).name, *compiled, "o"])
+            command = [compiler, "-O1", "-fPIC", "-c", str(SOURCES / source), *compiled]
+            if not unit.exists():
+                subprocess.run([*command, "-o", str(unit)], check=True)
+            command = [compiler, "-shared", str(unit)]
             if source.endswith(".cpp"):
                 command.append("-lstdc++")
             command += ["-o", str(target), *options]
