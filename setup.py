@@ -63,7 +63,10 @@ setup(
         build_dir="build/cython",
         compiler_directives={
             "language_level": "3",
-            "embedsignature": False,
+            # CPython's own kinds of functions: their methods check `self`, Cython's own do not.
+            "binding": False,
+            "embedsignature": True,
+            "embedsignature.format": "clinic",
             "freethreading_compatible": True,
         },
     )

@@ -316,6 +316,7 @@ def subset_of(original, removed):
     return caller
 
 
+@cython.binding(True)  # a method of the types
 def set_home(self, home):
     """Make a caller that was made without one, as copies are, call what ``home`` calls."""
     if type(home) is not STOCK_CALLER:
@@ -326,6 +327,7 @@ def set_home(self, home):
     jt_adopt(<PyObject *>self, <PyObject *>state, JT_CALLER)
 
 
+@cython.binding(True)  # a method of the types
 def remove_plugin(self, plugin):
     """pluggy's own, after which no plan keeps the plugin alive."""
     STOCK_CALLER._remove_plugin(self, plugin)
@@ -341,6 +343,7 @@ def remove_plugin(self, plugin):
                 forget(<State?>left)
 
 
+@cython.binding(True)  # a method of the types
 def reduce_caller(self):
     """Copied and pickled as its home."""
     found = <object>jt_state_of(<PyObject *>self, JT_CALLER)
@@ -350,6 +353,7 @@ def reduce_caller(self):
     return copyreg.__newobj__, (HookCaller,), (<State?>found).home
 
 
+@cython.binding(True)  # a method of the types
 def reduce_subset_caller(self):
     """Copied and pickled as what it is made from."""
     return subset_of, (self._orig, self._remove_plugins)

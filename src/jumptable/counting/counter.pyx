@@ -52,7 +52,6 @@ cdef class Memory:
 
 @cython.final
 @cython.no_gc  # what it refers to never refers to it
-@cython.binding(False)  # Cython's functions would take any object for a Counter
 cdef class Counter:
     """Counter(*, stripes=1)\n--\n
     A number that any thread adds to: no add is lost, and no neighbour in memory slows it down.
@@ -92,8 +91,7 @@ cdef class Counter:
         return jt_sum(&self.cells)
 
     def reset(self):
-        """reset($self, /)\n--\n
-        Count from 0 again, and return what was there.
+        """Count from 0 again, and return what was there.
 
         What others add meanwhile is in what is returned or in what is left: the sum of all that was
         returned and of the value is what was added.

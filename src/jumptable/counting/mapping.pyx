@@ -30,7 +30,6 @@ cdef failure(int error, path):
 
 
 @cython.final
-@cython.binding(False)  # Cython's functions would take any object for a Mapping
 cdef class Mapping:
     """``size`` bytes of the file ``path``, open as ``fd``, from ``offset`` on.
 
