@@ -94,6 +94,7 @@ class SharedFile:
         Raises ValueError or OSError if the file is no longer what it was.
         """
         base = self.layout.bases + 8 * index
+        self.check_head()
         while True:
             before = self.head.load(base)
             total = self.total(index)
@@ -102,6 +103,7 @@ class SharedFile:
 
     def reset(self, index: int) -> int:
         base = self.layout.bases + 8 * index
+        self.check_head()
         while True:
             before = self.head.load(base)
             total = self.total(index)
@@ -131,9 +133,7 @@ class SharedFile:
 
     def slab_count(self) -> int:
         """How many slabs the file has; ValueError if it is shorter than that."""
-        size = self.file_size()
-        if size < self.layout.head_size:
-            truncated(self.path, size, self.layout.head_size)
+        size = self.check_head()
         slabs = unpacked_slabs(self.head.load(self.layout.slabs), self.path)
         needed = self.layout.end(slabs)
         if size < needed:
@@ -141,6 +141,13 @@ class SharedFile:
         if size < needed:
             truncated(self.path, size, needed)
         return slabs
+
+    def check_head(self) -> int:
+        """The file's size; ValueError if it has lost what is to be read first."""
+        size = self.file_size()
+        if size < self.layout.head_size:
+            truncated(self.path, size, self.layout.head_size)
+        return size
 
     def file_size(self) -> int:
         """Opens the file again if the program has closed the descriptor, as daemons do."""
