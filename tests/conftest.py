@@ -10,8 +10,11 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+import threading
 from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -23,6 +26,19 @@ SOURCES = Path(__file__).parent / "plugins"
 
 Compile = Callable[..., Path]
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
+Made = TypeVar("Made")
+
+
+def one_at_a_time(make: Callable[..., Made]) -> Callable[..., Made]:
+    """No library is opened by one thread of a test while another one still writes it."""
+    lock = threading.Lock()
+
+    @wraps(make)
+    def locked(*args: object, **options: object) -> Made:
+        with lock:
+            return make(*args, **options)
+
+    return locked
 
 
 def compiler() -> list[str]:
@@ -39,6 +55,19 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     if whole and getattr(option, "numprocesses", 0) is None and option.capture != "no":
         option.numprocesses = "auto"
         option.maxprocesses = option.maxprocesses or 4  # each compiles the plugins anew
+
+
+# Fixtures that all threads of a test share, where pytest-run-parallel runs it in several.
+ALONE = {
+    "run_python": "is a process of its own",
+    "watched": "binds a table that only it may bind",
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        for name in ALONE.keys() & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.thread_unsafe(reason=ALONE[name]))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -60,6 +89,7 @@ def compile_plugin(tmp_path_factory: pytest.TempPathFactory) -> Compile:
     folder = tmp_path_factory.mktemp("plugins")
     done: dict[tuple[str, ...], Path] = {}
 
+    @one_at_a_time
     def compile_one(name: str, text: str | None = None, *flags: str, language: str = "c") -> Path:
         key = (name, text or "", *flags)
         if key not in done:

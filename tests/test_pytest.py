@@ -11,6 +11,8 @@ from pathlib import Path
 import pluggy
 import pytest
 
+pytestmark = pytest.mark.thread_unsafe(reason="programs in processes of their own")
+
 Done = subprocess.CompletedProcess[str]
 
 HEADER = f"jumptable: hook calls compiled (pluggy {pluggy.__version__})"

@@ -345,6 +345,8 @@ def test_a_compiled_script(tmp_path: Path) -> None:
 PICKLING = """
 import multiprocessing, pickle
 
+pytestmark = pytest.mark.thread_unsafe(reason="programs in processes of their own")
+
 class Thing:
     def __init__(self, value): self.value = value
 

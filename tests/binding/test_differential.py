@@ -119,11 +119,13 @@ def ctypes_function(library: ctypes.CDLL, function: Function) -> Any:
 PATHS = ["looked up", "nogil", "libffi", "libffi nogil", "checked"]
 
 
+@pytest.mark.thread_unsafe(reason="the functions leave what they saw in one variable")
 @pytest.mark.parametrize("path", PATHS)
 def test_the_same_bits_as_ctypes(compile_plugin: Compile, path: str) -> None:
     check_same_bits(compile_plugin, path, 20261122)
 
 
+@pytest.mark.thread_unsafe(reason="the functions leave what they saw in one variable")
 @pytest.mark.long
 @pytest.mark.parametrize("seed", range(50))
 @pytest.mark.parametrize("path", PATHS)

@@ -101,6 +101,7 @@ def test_values_of_every_type_come_back(
     assert host.call_void(get(host, table, "count", nogil), nogil) is None
 
 
+@pytest.mark.thread_unsafe(reason="counts calls of one library")
 def test_void_functions_are_called(c_host: Any, basic: jt.Plugin, compile_plugin: Compile) -> None:
     calls = jt.open(compile_plugin("basic")).lookup("calls", "int")
     table = jt.Table({"count": "void()"})

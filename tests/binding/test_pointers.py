@@ -164,6 +164,7 @@ def test_scipy() -> None:
         jt.from_pointer(scipy.LowLevelCallable(libm.fabs), "float(float)")
 
 
+@pytest.mark.thread_unsafe(reason="hears the events of all threads")
 def test_audit_event(address: int) -> None:
     seen = []
 

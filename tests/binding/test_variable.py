@@ -12,6 +12,7 @@ import jumptable as jt
 from tests.conftest import Compile
 
 
+@pytest.mark.thread_unsafe(reason="writes a variable of one library")
 def test_reading_and_writing(data: jt.Plugin) -> None:
     version = data.lookup("abi_version", "int32_t")
     assert isinstance(version, jt.Variable)
@@ -111,6 +112,7 @@ def test_a_relocated_constant_is_constant_too(compile_plugin: Compile) -> None:
         pointer.value = None
 
 
+@pytest.mark.thread_unsafe(reason="writes a variable of one library")
 def test_objects(objects: jt.Plugin) -> None:
     shared = objects.lookup("shared", "object")
     with pytest.raises(AttributeError, match="shared is NULL"):

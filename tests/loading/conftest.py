@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import one_at_a_time
+
 SOURCES = Path(__file__).parent.parent / "plugins"
 
 
@@ -24,6 +26,7 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
         pytest.skip("needs a C compiler that makes ELF libraries")
     folder = tmp_path_factory.mktemp("libraries")
 
+    @one_at_a_time
     def build(source: str, *options: str) -> str:
         # Options are in the name, so that every variant is a file of its own.
         name = "_".join(["lib" + Path(source).stem, *options]).replace("/", "")

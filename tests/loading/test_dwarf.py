@@ -17,7 +17,7 @@ import pytest
 import jumptable as jt
 from jumptable.loading.debuginfo import DebugInfo
 from jumptable.loading.files import examine
-from tests.conftest import SOURCES, Compile, Run
+from tests.conftest import SOURCES, Compile, Run, one_at_a_time
 from tests.loading.elf_patching import Elf
 
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Build:
     folder = tmp_path_factory.mktemp("dwarf")
     done: dict[tuple[str, ...], Path] = {}
 
+    @one_at_a_time
     def build(compiler: str, source: str, *flags: str) -> Path:
         if shutil.which(compiler) is None:
             pytest.skip(f"needs {compiler}")

@@ -20,7 +20,7 @@ import jumptable as jt
 from jumptable.errors import PluginError, PluginFormatError, PluginVersionError
 from jumptable.loading import elf, embedded, macho, pe, system
 from jumptable.loading.files import Reader, examine
-from tests.conftest import SOURCES, Compile, Run
+from tests.conftest import SOURCES, Compile, Run, one_at_a_time
 from tests.loading.elf_patching import Elf
 from tests.loading.test_files import dll, dylib
 
@@ -46,6 +46,7 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Build:
     """Builds a library with the headers; skips where a compiler or linker is missing."""
     folder = tmp_path_factory.mktemp("embedded")
 
+    @one_at_a_time
     def build(compiler: str, sources: list[str], *flags: str) -> Path:
         if shutil.which(compiler) is None:
             pytest.skip(f"needs {compiler}")

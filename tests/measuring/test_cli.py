@@ -15,6 +15,8 @@ import jumptable
 from jumptable import cli
 from jumptable.measuring import report
 
+pytestmark = pytest.mark.thread_unsafe(reason="programs in processes of their own")
+
 QUICK = ("bench", "--quick")
 
 

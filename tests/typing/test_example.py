@@ -17,6 +17,8 @@ import pytest
 
 import jumptable
 
+pytestmark = pytest.mark.thread_unsafe(reason="programs in processes of their own")
+
 HERE = Path(__file__).parent
 # What each prints, and a line with something that checkers know only of the real jumptable.
 EXAMPLES = {
