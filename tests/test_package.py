@@ -92,6 +92,23 @@ def test_stubs_name_what_there_is(file: Path) -> None:
                 assert hasattr(module, declared), f"{name} has no {declared}"
 
 
+@pytest.mark.parametrize("file", sorted(PACKAGE.rglob("*.pyx")), ids=lambda file: str(file.stem))
+def test_compiled_methods_check_self(file: Path) -> None:
+    """Cython's own functions take anything for ``self``, and read its memory as the class's."""
+    name = ".".join(["jumptable", *file.relative_to(PACKAGE).with_suffix("").parts])
+    __import__(name)
+    for cls in vars(sys.modules[name]).values():
+        is_python = isinstance(cls, type) and cls.__flags__ & 1 << 9  # Py_TPFLAGS_HEAPTYPE
+        if not isinstance(cls, type) or cls.__module__ != name or is_python:
+            continue
+        for attribute, function in vars(cls).items():
+            kind = type(function).__name__
+            assert kind != "cython_function_or_method", f"{cls.__name__}.{attribute}"
+            if kind in ("method_descriptor", "wrapper_descriptor"):
+                with pytest.raises(TypeError):
+                    function(object(), object())
+
+
 def list_comprehensions(source: str) -> list[int]:
     """The lines with a list comprehension, or a generator that Cython makes one of."""
     lines = []

@@ -158,6 +158,7 @@ cdef class Table:
                 )
             self.facade = fill(type(self.targets), self.names, counting)
 
+    @classmethod
     def __class_getitem__(cls, item):
         from types import GenericAlias
 
