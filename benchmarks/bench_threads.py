@@ -35,8 +35,6 @@ from threads import (
 AT_LEAST = 1.8
 PYTHON, FABS = "a Python function", "math.fabs"
 METHOD = "a Python method, o.m(1)"
-# Each thread's own: of an object that both pass, both would write the reference count.
-OWN = "x = float('1.5')"
 # One cell and one object are what these share, and what they wait for.
 ONE_CELL, ONE_OBJECT = "jumptable: counter.add()", "jumptable: singledispatchmethod, o.m(1)"
 UNJUDGED = (ONE_CELL, ONE_OBJECT)
@@ -53,8 +51,8 @@ def bench_threads(competitors: Competitors, results: Results, rounds: int) -> No
 
 def plain() -> Iterable[Work]:
     f = function(1)
-    yield repeated(PYTHON, "f(x)", {"f": f}, OWN)
-    yield repeated(FABS, "f(x)", {"f": math.fabs}, OWN)
+    yield repeated(PYTHON, "f(1.5)", {"f": f})
+    yield repeated(FABS, "f(1.5)", {"f": math.fabs})
     o = type("C", (), {"m": function(1, "self, x")})()
     yield repeated(METHOD, "o.m(1)", {"o": o})
 
@@ -67,12 +65,12 @@ def native(competitors: Competitors) -> Iterable[Work]:
     python = jumptable.Table({"half": None})
     python.bind({"half": function(1)})
     pointer = jumptable.from_pointer(half.__self__.address, SIGNATURE)
-    yield repeated("ctypes: half(1.5)", "f(x)", {"f": half_of_ctypes(competitors)}, OWN)
-    yield repeated("jumptable: half(1.5)", "f(x)", {"f": half}, OWN)
-    yield repeated("jumptable: from_pointer(...)(1.5)", "f(x)", {"f": pointer}, OWN)
-    yield repeated("jumptable: facade.half(1.5)", "f.half(x)", {"f": table.facade}, OWN)
-    yield repeated("jumptable: facade.half(1.5), Python", "f.half(x)", {"f": python.facade}, OWN)
-    yield repeated("jumptable: table.slot('half')(1.5)", "f(x)", {"f": table.slot("half")}, OWN)
+    yield repeated("ctypes: half(1.5)", "f(1.5)", {"f": half_of_ctypes(competitors)})
+    yield repeated("jumptable: half(1.5)", "f(1.5)", {"f": half})
+    yield repeated("jumptable: from_pointer(...)(1.5)", "f(1.5)", {"f": pointer})
+    yield repeated("jumptable: facade.half(1.5)", "f.half(1.5)", {"f": table.facade})
+    yield repeated("jumptable: facade.half(1.5), Python", "f.half(1.5)", {"f": python.facade})
+    yield repeated("jumptable: table.slot('half')(1.5)", "f(1.5)", {"f": table.slot("half")})
     yield repeated(
         "jumptable: plugin.lookup('half', ...)",
         f"p.lookup('half', '{SIGNATURE}')",

@@ -119,8 +119,8 @@ def mean(pair: tuple[float, float]) -> float:
 def repeated(name: str, code: str, names: Mapping[str, object], setup: str = "") -> Work:
     """Python code that both threads run: one function, which gets ``names`` as arguments.
 
-    As parameters: a closure cell is a lock on builds without a GIL. Constants belong into the code
-    for the same reason: a float that is passed has a reference count that both would write.
+    As parameters: a closure cell is a lock on builds without a GIL. Constants belong into the code:
+    a float that is passed has a reference count, which both would write.
     """
     lines = [f"def loop({', '.join(['_start', '_end', '_clock', '_late', '_stretch', *names])}):"]
     lines += [f"    {line}" for line in setup.splitlines()]
@@ -134,7 +134,8 @@ def repeated(name: str, code: str, names: Mapping[str, object], setup: str = "")
     lines += ["    _part = max(0, _end - _before) / (_after - _before)"]
     lines += [f"    return (_done + _part) * _stretch * {UNROLLED}"]
     namespace: dict[str, Any] = {}
-    exec(compile("\n".join(lines), f"<in threads: {name}>", "exec"), namespace)
+    # Not by way of compile(): constants of what that makes are counted, those of modules are not.
+    exec("\n".join(lines), namespace)
     loop, arguments = namespace["loop"], tuple(names.values())
     late, stretch = not free_threaded(), STRETCH // UNROLLED
 

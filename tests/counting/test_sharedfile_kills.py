@@ -18,7 +18,7 @@ KILLING = """
 import mmap, random, sysconfig
 kills, seed = int(sys.argv[2]), int(sys.argv[3])
 chance = random.Random(seed)
-WRITERS = 6
+WRITERS = 4
 # Where counters are immortal, what was opened is never given back.
 IMMORTAL = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 TURNS = 1000 if IMMORTAL else 5
@@ -68,7 +68,7 @@ writers = [start(life) for life in range(WRITERS)]
 for kill in range(kills):
     time.sleep(chance.random() * 0.003)
     victim = chance.choice(writers)
-    if kill % 4 == 0:  # whatever it is in the middle of: it stays there while others go on
+    if kill % 8 == 0:  # whatever it is in the middle of: it stays there while others go on
         os.kill(victim, signal.SIGSTOP)
         os.waitpid(victim, os.WUNTRACED)
         check(stats)
