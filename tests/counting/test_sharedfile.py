@@ -84,6 +84,34 @@ def test_other_names_are_refused(path: Path) -> None:
         jt.Counters([f"n{number}" for number in range(100)], path=path)
 
 
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["b", "a"], "'b', 'a': the order is another; use its names"),
+        (["a", "b", "c"], "'c': it has no 'c'; use its names"),
+        (["b"], "'b': 'a' was not asked for; use its names"),
+        (["a", "c"], "'c': it has no 'c', and 'b' was not asked for; use its names"),
+        ([], "none: 'a', 'b' was not asked for; use its names"),
+    ],
+)
+def test_other_names_are_told_apart(names: list[str], said: str, path: Path) -> None:
+    jt.Counters(["a", "b"], path=path)
+    with pytest.raises(ValueError, match="or another path") as caught:
+        jt.Counters(names, path=path)
+    assert said in str(caught.value)
+
+
+def test_one_other_name_of_thousands_is_found(path: Path) -> None:
+    many = [f"n{number}" for number in range(10_000)]
+    assert jt.Counters(many, path=path).n9999.value == 0
+    with pytest.raises(ValueError, match="it has no 'new', and 'n9999' was not asked for"):
+        jt.Counters([*many[:-1], "new"], path=path)
+
+
+def test_the_longest_name_that_a_file_can_have(path: Path) -> None:
+    assert jt.Counters(["a"], path=path.with_name("x" * 255)).a.value == 0
+
+
 def test_names_can_only_be_left_out_for_an_existing_file(path: Path) -> None:
     with pytest.raises(FileNotFoundError) as caught:
         jt.Counters(path=path)
@@ -325,6 +353,43 @@ other.close()
 """
     run_program(run_python, text, path)
     path.with_name("stats.other").unlink()
+
+
+@needs_fork
+def test_a_fork_leaves_alone_what_got_the_descriptors_number(path: Path, run_python: Run) -> None:
+    """A socket cannot be opened again by its number, as a file can."""
+    text = """
+import socket
+stats = jt.Counters(["hits"], path=path)
+taken = stats._file.descriptor
+os.closerange(3, 256)
+listening = [socket.socket() for _ in range(taken - 2)]
+assert listening[-1].fileno() == taken
+
+def forked():
+    stats.hits.add(10)
+    listening[-1].bind(("127.0.0.1", 0))
+    assert stats.hits.value == 10
+    listening[-1].getsockname()
+
+in_child(forked)
+assert slabs() == [0, 10]
+"""
+    run_program(run_python, text, path)
+
+
+def test_the_standard_streams_are_not_the_file(path: Path, run_python: Run) -> None:
+    """Where they are closed, their numbers come next, and what C prints would end up in it."""
+    text = """
+os.closerange(0, 3)
+stats = jt.Counters(["hits"], path=path)
+number = stats._file.descriptor
+os.open(path + ".out", os.O_RDWR | os.O_CREAT)
+os.open(path + ".out", os.O_RDWR)
+assert number > 2
+print(sys.flags)
+"""
+    run_program(run_python, text, path)
 
 
 @needs_fork

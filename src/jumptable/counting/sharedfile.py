@@ -28,6 +28,7 @@ import stat
 import weakref
 
 from .counter import counters_at, stripe_count
+from .counters import listed
 from .layout import FIXED, MAX_SLABS, Layout, head_size, packed_slabs, unpacked_slabs
 from .mapping import Mapping, try_lock
 
@@ -66,7 +67,8 @@ class SharedFile:
         if names is not None and names != self.layout.names:
             raise ValueError(
                 f"{self.path} counts {listed(self.layout.names)}, and was opened for "
-                f"{listed(names)}; use its names, or another path"
+                f"{listed(names)}: {difference(self.layout.names, names)}; use its names, or "
+                "another path"
             )
         self.head = Mapping(self.descriptor, 0, self.layout.head_size, self.path, writable=True)
         self.view: Mapping | None = None
@@ -152,7 +154,7 @@ class SharedFile:
     def file_size(self) -> int:
         """Opens the file again if the program has closed the descriptor, as daemons do."""
         if not self.is_own(self.descriptor):
-            fresh = os.open(self.path, FLAGS)
+            fresh = open_file(self.path)
             if identity(fresh) != self.identity:
                 os.close(fresh)
                 raise OSError(
@@ -188,14 +190,16 @@ class SharedFile:
         inherited = self.descriptor
         fresh = -1
         try:
-            fresh = reopen(inherited, self.path)
+            # What else has the number, if the program closed it, is neither opened nor closed.
+            own = self.is_own(inherited)
+            fresh = reopen(inherited, self.path) if own else open_file(self.path)
             if identity(fresh) == self.identity:
                 slab = self.claim(fresh)
                 self.slab.replace(fresh, self.layout.end(slab))
                 # A mapping keeps the parent's lock, as a descriptor does.
                 self.head.replace(fresh, 0)
                 self.view = None
-                self.descriptor, fresh = fresh, inherited
+                self.descriptor, fresh = fresh, inherited if own else -1
         except (OSError, ValueError):
             pass  # the parent's slab does as well
         finally:
@@ -221,7 +225,7 @@ if hasattr(os, "register_at_fork"):
 def open_or_create(path: str, names: tuple[str, ...] | None, stripes: int) -> int:
     while True:
         try:
-            return os.open(path, FLAGS)
+            return open_file(path)
         except FileNotFoundError:
             if names is None or os.path.islink(path):
                 raise
@@ -231,7 +235,8 @@ def open_or_create(path: str, names: tuple[str, ...] | None, stripes: int) -> in
 def create(path: str, layout: Layout) -> None:
     """Make the file, unless another process is faster. Raises OSError."""
     folder, name = os.path.split(path)
-    temporary = os.path.join(folder, f".{name}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
+    # Not longer than a name may be, where the file's own is not.
+    temporary = os.path.join(folder, f".{name[:50]}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
     try:
         descriptor = os.open(temporary, FLAGS | os.O_CREAT | os.O_EXCL, 0o666)
     except OSError as error:
@@ -286,9 +291,22 @@ def reserve(descriptor: int, start: int, size: int, path: str) -> None:
 def reopen(descriptor: int, path: str) -> int:
     """The same file with locks of its own, also if it has no name any more."""
     try:
-        return os.open(f"/proc/self/fd/{descriptor}", FLAGS)
+        return open_file(f"/proc/self/fd/{descriptor}")
     except OSError:
-        return os.open(path, FLAGS)
+        return open_file(path)
+
+
+def open_file(path: str) -> int:
+    """A descriptor that is none of the standard streams', which C code writes to unasked."""
+    descriptor = os.open(path, FLAGS)
+    if descriptor > 2 or os.name == "nt":
+        return descriptor
+    import fcntl
+
+    try:
+        return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 3)
+    finally:
+        os.close(descriptor)
 
 
 def read_layout(descriptor: int, path: str) -> Layout:
@@ -326,9 +344,13 @@ def truncated(path: str, size: int, expected: int) -> NoReturn:
     )
 
 
-def listed(names: tuple[str, ...]) -> str:
-    shown = ", ".join(map(repr, names[:10]))
-    return shown if len(names) <= 10 else f"{shown} and {len(names) - 10} more"
+def difference(found: tuple[str, ...], wanted: tuple[str, ...]) -> str:
+    known, asked = set(found), set(wanted)
+    missing = tuple(name for name in wanted if name not in known)
+    unknown = tuple(name for name in found if name not in asked)
+    said = [f"it has no {listed(missing)}"] if missing else []
+    said += [f"{listed(unknown)} was not asked for"] if unknown else []
+    return ", and ".join(said) or "the order is another"
 
 
 def signed(value: int) -> int:
