@@ -224,8 +224,9 @@ def test_nothing_else_can_be_given() -> None:
     for given in ((1,), (None,), (jt.Counter(),), ("name", 1)):
         with pytest.raises(TypeError, match="starts at 0 and takes nothing but stripes="):
             jt.Counter(*given)
-    with pytest.raises(TypeError, match="start"):
-        jt.Counter(start=1)  # type: ignore[call-arg]
+    for wrong in ({"start": 1}, {"stripe": 2}, {"name": "hits", "stripes": 1}):
+        with pytest.raises(TypeError, match="starts at 0 and takes nothing but stripes="):
+            jt.Counter(**wrong)
 
 
 def test_new_alone_makes_a_whole_counter() -> None:

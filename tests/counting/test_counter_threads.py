@@ -117,7 +117,6 @@ def test_resets_lose_nothing(make: Make, c: ctypes.CDLL) -> None:
         partial(reset, taken[0]), partial(reset, taken[1]), look,
     ])  # fmt: skip
     everything = [*taken[0], *taken[1]]
-    assert sum(1 for amount in everything if amount) > 1
     assert all(amount >= 0 for amount in everything)
     assert sum(everything) + counter.value == 2 * times + 50_000
 

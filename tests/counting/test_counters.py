@@ -9,6 +9,8 @@ import sys
 import sysconfig
 import weakref
 from collections.abc import Callable
+from enum import Enum
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -48,6 +50,19 @@ def test_names_that_are_no_identifiers() -> None:
         stats[name].add(number)
         stats[name] += 100
     assert stats.snapshot() == {name: number + 100 for number, name in enumerate(names)}
+
+
+@pytest.mark.parametrize("path", [None, "file"])
+def test_names_may_come_from_an_enumeration(path: str | None, tmp_path: Path) -> None:
+    class Name(str, Enum):
+        HITS = "hits"
+        MISSES = "misses"
+
+    stats = jt.Counters(Name, path=path and tmp_path / path)
+    stats.hits.add(2)
+    stats[Name.MISSES].add(3)
+    assert stats.snapshot() == {"hits": 2, "misses": 3}
+    assert [type(name) for name in stats.names] == [str, str]
 
 
 @pytest.mark.parametrize("path", [None, "file"])
@@ -154,6 +169,12 @@ def test_what_a_refused_store_says() -> None:
     )
 
 
+def test_what_a_store_to_no_counter_says() -> None:
+    stats = jt.Counters(["hits"])
+    with pytest.raises(AttributeError, match="cannot assign 'hit' .* nothing else.* are 'hits'"):
+        stats.hit = stats.hits
+
+
 def test_missing_names() -> None:
     stats = jt.Counters(["hits", "misses"])
     with pytest.raises(KeyError, match="no counter 'hit' among 'hits', 'misses'"):
@@ -182,7 +203,7 @@ def test_no_counters_at_all(stripes: int | None) -> None:
     stats = jt.Counters([], stripes=stripes)
     assert (stats.names, len(stats), list(stats), stats.stripes) == ((), 0, [], 0)
     assert stats.snapshot() == stats.reset() == {}
-    assert repr(stats) == "<Counters >"
+    assert repr(stats) == "<Counters none>"
     with pytest.raises(KeyError):
         stats["a"]
 
@@ -205,6 +226,27 @@ def test_subclasses() -> None:
     stats.hits += 1
     stats.misses += 2
     assert stats.ratio() == 0.5
+
+
+def test_what_a_subclass_has_is_no_counter() -> None:
+    class Stats(jt.Counters):
+        hits: jt.Counter
+
+        def ratio(self) -> float:
+            return 1.0
+
+    assert Stats(["hits", "mro"]).mro.value == 0
+    with pytest.raises(ValueError, match="'ratio': that is an attribute of Stats itself"):
+        Stats(["hits", "ratio"])
+
+
+def test_thousands_of_names_are_not_all_told() -> None:
+    stats = jt.Counters(f"n{number}" for number in range(10_000))
+    assert repr(stats) == f"<Counters {', '.join(f'n{i}' for i in range(10))} and 9990 more>"
+    with pytest.raises(KeyError, match="no counter 'x' among .*'n9' and 9990 more"):
+        stats["x"]
+    with pytest.raises(KeyError, match="no counter 'x' among none"):
+        jt.Counters([])["x"]
 
 
 @pytest.mark.skipif(bool(sysconfig.get_config_var("Py_GIL_DISABLED")), reason="they are immortal")

@@ -51,7 +51,7 @@ cdef class Memory:
 
 
 @cython.final
-@cython.no_gc  # what it refers to never refers to it
+@cython.no_gc  # what it refers to never refers to it, or lives as long as the process
 cdef class Counter:
     """Counter(*, stripes=1)\n--\n
     A number that any thread adds to: no add is lost, and no neighbour in memory slows it down.
@@ -70,11 +70,11 @@ cdef class Counter:
     from any thread. On free-threaded builds a counter lives as long as the process.
     """
 
-    def __cinit__(self, *args, stripes=1):
+    def __cinit__(self, *args, stripes=1, **others):
         cdef size_t count
-        if args:
-            if args[0] is PRIVATE:
-                return
+        if args and args[0] is PRIVATE:
+            return
+        if args or others:
             raise TypeError(
                 "Counter() starts at 0 and takes nothing but stripes=, as in Counter(stripes=None)"
             )

@@ -8,7 +8,7 @@ from .counter import keep, new_counters
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from typing import SupportsIndex
 
     from .counter import Counter
@@ -51,7 +51,7 @@ class Counters:
         stripes: SupportsIndex | None = None,
         path: str | os.PathLike[str] | None = None,
     ) -> None:
-        wanted = None if names is None else checked(names)
+        wanted = None if names is None else checked(type(self), names)
         if path is not None:
             from .sharedfile import SharedFile
 
@@ -96,7 +96,7 @@ class Counters:
         try:
             return self._all[name]
         except KeyError:
-            raise KeyError(f"no counter {name!r} among {', '.join(map(repr, self._all))}") from None
+            raise KeyError(f"no counter {name!r} among {listed(self.names)}") from None
 
     def __contains__(self, name: object) -> bool:
         return name in self._all
@@ -110,6 +110,11 @@ class Counters:
     def __setattr__(self, name: str, value: Counter) -> None:
         # What `stats.hits += 1` ends with, after it has added.
         if name not in self._all or self._all[name] is not value:
+            if name not in self._all:
+                raise AttributeError(
+                    f"cannot assign {name!r} of Counters: they hold their counters and nothing "
+                    f"else, which are {listed(self.names)}"
+                )
             raise AttributeError(
                 f"cannot assign {name!r} of Counters: add with stats.{name}.add(n), or count from "
                 f"0 again with stats.{name}.reset()"
@@ -123,7 +128,7 @@ class Counters:
 
     def __repr__(self) -> str:
         where = "" if self._file is None else f" in {self._file.path!r}"
-        return f"<Counters {', '.join(self._all)}{where}>"
+        return f"<Counters {listed(self.names, str)}{where}>"
 
     def __reduce__(self) -> tuple[object, ...]:
         if self._file is None:
@@ -139,26 +144,35 @@ def opened(cls: type[Counters], path: str) -> Counters:
     return cls(path=path)
 
 
-def checked(names: Iterable[str]) -> tuple[str, ...]:
+def listed(names: tuple[str, ...], show: Callable[[str], str] = repr) -> str:
+    """The names for people, who do not read thousands."""
+    shown = ", ".join(map(show, names[:10])) or "none"
+    return shown if len(names) <= 10 else f"{shown} and {len(names) - 10} more"
+
+
+def checked(cls: type[Counters], names: Iterable[str]) -> tuple[str, ...]:
     """The names as a tuple, if each can be that of a counter."""
     if isinstance(names, (str, bytes)):
         raise TypeError(f"Counters() takes several names, as in Counters([{names!r}])")
-    found = tuple(names)
+    found = []
     seen = set()
-    for name in found:
-        if not isinstance(name, str):
-            raise TypeError(f"a counter's name is a str, not {type(name).__name__}")
+    taken = set().union(*map(vars, cls.__mro__))
+    for given in names:
+        if not isinstance(given, str):
+            raise TypeError(f"a counter's name is a str, not {type(given).__name__}")
+        name = str.__str__(given)  # an enumeration's members are str of their own class
         if not name or "\0" in name or name.startswith("_"):
             raise ValueError(
                 f"a counter cannot be named {name!r}: a name is not empty, has no NUL, and begins "
                 "with no underscore"
             )
-        if hasattr(Counters, name):
+        if name in taken:
             raise ValueError(
-                f"a counter cannot be named {name!r}: that is an attribute of Counters itself; "
-                "choose another name"
+                f"a counter cannot be named {name!r}: that is an attribute of {cls.__name__} "
+                "itself; choose another name"
             )
         if name in seen:
             raise ValueError(f"two counters are named {name!r}; each needs a name of its own")
         seen.add(name)
-    return found
+        found.append(name)
+    return tuple(found)

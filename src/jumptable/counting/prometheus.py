@@ -19,11 +19,11 @@ import re
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
+from .counters import Counters, listed
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-
-    from .counters import Counters
 
 __all__ = ["CounterCollector"]
 
@@ -38,12 +38,18 @@ class CounterCollector(Collector):
     counter whose file is damaged is left out, and the log of "jumptable" says why: the other
     metrics are served. What was reset starts again from 0, which Prometheus expects of counters.
 
-    Raises ValueError for a name that no metric can have. Safe to use from any thread.
+    Raises TypeError for what are no Counters, ValueError for a name that no metric can have. Safe to
+    use from any thread.
     """
 
     def __init__(
         self, counters: Counters, *, prefix: str = "", help: Mapping[str, str] | None = None
     ) -> None:
+        if not isinstance(counters, Counters):
+            raise TypeError(
+                f"CounterCollector() serves Counters, and got {type(counters).__name__}; make them "
+                "with jumptable.Counters(names, path=...)"
+            )
         self.counters = counters
         self.metrics: dict[str, tuple[str, str]] = {}
         taken: dict[str, str] = {}
@@ -73,10 +79,14 @@ class CounterCollector(Collector):
             yield CounterMetricFamily(metric, described)
 
     def collect(self) -> Iterator[CounterMetricFamily]:
+        refused: dict[str, list[str]] = {}
         for name, (metric, described) in self.metrics.items():
             try:
                 value = self.counters[name].value
             except (OSError, ValueError) as error:
-                log.error("the counter %s is not served: %s", name, error)
+                refused.setdefault(str(error), []).append(name)
                 continue
             yield CounterMetricFamily(metric, described, value=value)
+        # Once for all counters of a file: this is said again at each scrape.
+        for reason, names in refused.items():
+            log.error("not served, the counters %s: %s", listed(tuple(names)), reason)
