@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import multiprocessing
 import os
 import pickle
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import jumptable as jt
+from jumptable.counting.counters import opened
 from tests.conftest import Run
 
 from .programs import needs_fork, run_program
@@ -124,8 +126,8 @@ def test_the_working_directory_may_change(path: Path, monkeypatch: pytest.Monkey
     stats = jt.Counters(["a"], path="stats")
     monkeypatch.chdir("/")
     assert stats.path == str(path)
-    copy = pickle.loads(pickle.dumps(stats))
-    copy.a.add(2)
+    again = pickle.loads(pickle.dumps(stats))
+    again.a.add(2)
     assert stats.a.value == 2
 
 
@@ -147,6 +149,28 @@ def test_pickled_they_are_the_same_counters(path: Path) -> None:
         assert counter.name == "two words"
         counter.add(5)
     assert stats.snapshot() == {"a": 0, "two words": 10}
+
+
+def test_unpickled_where_they_are_open_they_are_not_opened_again(path: Path) -> None:
+    """Tasks that are sent them would take a slab and a descriptor each."""
+
+    class Other(jt.Counters):
+        pass
+
+    stats = jt.Counters(["a", "b"], path=path)
+    size = path.stat().st_size
+    for _ in range(3):
+        assert pickle.loads(pickle.dumps(stats)) is stats
+        assert pickle.loads(pickle.dumps(stats.b)) is stats.b
+        assert copy.deepcopy(stats) is copy.copy(stats) is stats
+    assert path.stat().st_size == size
+    packed = pickle.dumps(stats)
+    assert type(opened(Other, str(path))) is Other
+    path.unlink()
+    with pytest.raises(FileNotFoundError):
+        pickle.loads(packed)
+    new = jt.Counters(["a", "b"], path=path)
+    assert pickle.loads(packed) is new
 
 
 LEAKING = """

@@ -148,7 +148,7 @@ cdef class Counter:
 
     def __reduce__(self):
         if self.shared is not None:
-            return self.shared.find, (self.name,)
+            return self.shared.reduced(self.name)
         if self.plugin is not None:
             return self.plugin.lookup, (self.name, "jt_counter")
         raise TypeError(

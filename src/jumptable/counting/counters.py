@@ -68,6 +68,8 @@ class Counters:
         self.__dict__.update(zip(wanted, made, strict=True))
         self.__dict__.update(_all=dict(zip(wanted, made, strict=True)), _file=file)
         keep(self)
+        if file is not None:
+            file.serve(self)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -140,8 +142,22 @@ class Counters:
 
 
 def opened(cls: type[Counters], path: str) -> Counters:
-    """How shared counters are unpickled."""
-    return cls(path=path)
+    """How shared counters are unpickled: as those that this process has, if it has them.
+
+    Each opening takes a slab and a descriptor, on free-threaded builds for as long as the process.
+    """
+    from .sharedfile import living_owners
+
+    found = next((owner for owner in living_owners(path) if type(owner) is cls), None)
+    return cls(path=path) if found is None else found
+
+
+def opened_counter(path: str, name: str) -> Counter:
+    """How one of shared counters is unpickled."""
+    from .sharedfile import living_owners
+
+    found = next(living_owners(path), None)
+    return (Counters(path=path) if found is None else found)[name]
 
 
 def listed(names: tuple[str, ...], show: Callable[[str], str] = repr) -> str:

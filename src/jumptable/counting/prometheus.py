@@ -38,8 +38,8 @@ class CounterCollector(Collector):
     counter whose file is damaged is left out, and the log of "jumptable" says why: the other
     metrics are served. What was reset starts again from 0, which Prometheus expects of counters.
 
-    Raises TypeError for what are no Counters, ValueError for a name that no metric can have. Safe to
-    use from any thread.
+    Raises TypeError for what are no Counters, ValueError for a name that no metric can have. Safe
+    to use from any thread.
     """
 
     def __init__(

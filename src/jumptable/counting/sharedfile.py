@@ -28,15 +28,17 @@ import stat
 import weakref
 
 from .counter import counters_at, stripe_count
-from .counters import listed
+from .counters import listed, opened_counter
 from .layout import FIXED, MAX_SLABS, Layout, head_size, packed_slabs, unpacked_slabs
 from .mapping import Mapping, try_lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from typing import NoReturn, SupportsIndex
 
     from .counter import Counter
+    from .counters import Counters
 
 __all__ = ["SharedFile"]
 
@@ -79,6 +81,11 @@ class SharedFile:
         living[id(self)] = weakref.ref(self)
 
     descriptor = -1
+    owner: Callable[[], Counters | None] = staticmethod(lambda: None)
+
+    def serve(self, owner: Counters) -> None:
+        """Have them found by `living_owners`."""
+        self.owner = weakref.ref(owner)
 
     def __del__(self) -> None:
         living.pop(id(self), None)
@@ -112,12 +119,9 @@ class SharedFile:
             if self.head.swap(base, before, total):
                 return signed(total - before)
 
-    def find(self, name: str) -> Counter:
-        """The counter of this name."""
-        return self.counters()[self.layout.names.index(name)]
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return SharedFile, (self.path, None, None)
+    def reduced(self, name: str) -> tuple[object, ...]:
+        """How the counter of this name is pickled."""
+        return opened_counter, (self.path, name)
 
     def total(self, index: int) -> int:
         """The sum of all words of a counter."""
@@ -207,8 +211,17 @@ class SharedFile:
                 os.close(fresh)
 
 
-# What a forked child has to settle.
+# What a forked child has to settle, and what is opened again by its path.
 living: dict[int, weakref.ref[SharedFile]] = {}
+
+
+def living_owners(path: str) -> Iterator[Counters]:
+    """The Counters of this process that have the file open which is at ``path`` now."""
+    for reference in list(living.values()):
+        file = reference()
+        owner = None if file is None or file.path != path else file.owner()
+        if owner is not None and file is not None and file.identity == identity(path):
+            yield owner
 
 
 def _after_fork() -> None:
@@ -332,8 +345,8 @@ def read(descriptor: int, size: int) -> bytes:
     return found
 
 
-def identity(descriptor: int) -> tuple[int, int]:
-    found = os.fstat(descriptor)
+def identity(file: int | str) -> tuple[int, int]:
+    found = os.stat(file)
     return found.st_dev, found.st_ino
 
 
