@@ -203,7 +203,6 @@ class _Parser:
             if result.kind == "void":
                 self.fail("a variable cannot be void; a function without arguments is 'void()'")
             return result
-        self.refuse_counter(result, 0)
         if not self.take("("):
             if self.peek() == "nogil":
                 self.fail("'nogil' belongs behind the ')' of a function's signature")
@@ -213,6 +212,7 @@ class _Parser:
                     "as in 'double(double)'"
                 )
             self.fail(f"found {self.peek()!r} where '(' was expected")
+        self.refuse_counter(result, 0)
         params = self.params()
         nogil = self.take("nogil")
         if self.next < len(self.tokens):
