@@ -7,8 +7,11 @@ import gc
 import inspect
 import pickle
 import sys
+import threading
 import weakref
 from collections.abc import Callable
+from contextlib import suppress
+from itertools import pairwise
 from typing import Any, Protocol, runtime_checkable
 
 import pytest
@@ -145,6 +148,44 @@ def test_calls_are_counted_by_slot_and_by_facade(basic: jt.Plugin) -> None:
     assert table.calls == {"half": 5, "negate": 2}
     table.calls["half"] = 0  # a copy
     assert table.calls["half"] == 5
+
+
+def test_calls_of_many_threads_are_all_counted(basic: jt.Plugin) -> None:
+    """Also while the table is bound again, and those that raise."""
+    threads, times = 8, 20_000
+    table = jt.Table(Filter, count=True)
+    table.bind(basic)
+    start = threading.Barrier(threads + 1)
+    ended: list[object] = []
+
+    def call(half: Callable[[float], float], facade: Filter) -> None:
+        start.wait()
+        try:
+            for _ in range(times):
+                half(1.0)
+                facade.negate(1)
+            for _ in range(100):
+                with suppress(TypeError):
+                    facade.negate("x")  # type: ignore[arg-type]
+        finally:
+            ended.append(None)
+
+    running = [
+        threading.Thread(target=call, args=(table.slot("half"), table.facade))
+        for _ in range(threads)
+    ]
+    for thread in running:
+        thread.start()
+    start.wait()
+    seen = [table.calls]
+    while len(ended) < threads:
+        table.bind(Plain() if table.generation % 2 else basic)
+        seen.append(table.calls)
+    for thread in running:
+        thread.join()
+    assert table.calls == {"half": threads * times, "negate": threads * (times + 100)}
+    for before, after in pairwise(seen):
+        assert all(before[name] <= after[name] for name in before)
 
 
 def test_a_table_that_does_not_count_says_so() -> None:

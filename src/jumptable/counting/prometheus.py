@@ -36,7 +36,8 @@ class CounterCollector(Collector):
 
     A metric is called ``prefix`` and the counter's name; ``help`` has their descriptions by name. A
     counter whose file is damaged is left out, and the log of "jumptable" says why: the other
-    metrics are served. What was reset starts again from 0, which Prometheus expects of counters.
+    metrics are served. What was reset starts again from 0, which Prometheus expects of counters;
+    it takes any other value that is less than before for a reset as well.
 
     Raises TypeError for what are no Counters, ValueError for a name that no metric can have. Safe
     to use from any thread.
@@ -71,6 +72,10 @@ class CounterCollector(Collector):
                 )
             taken[bare] = name
             described = (help or {}).get(name, f"{name}, counted by jumptable")
+            if not isinstance(described, str):  # it would keep the registry from serving anything
+                raise TypeError(
+                    f"help= describes {name!r} by a str, not {type(described).__name__}"
+                )
             self.metrics[name] = (metric, described)
 
     def describe(self) -> Iterator[CounterMetricFamily]:
