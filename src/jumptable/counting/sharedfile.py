@@ -26,6 +26,7 @@ import mmap
 import os
 import stat
 import weakref
+from contextlib import suppress
 
 from .counter import counters_at, stripe_count
 from .counters import listed, opened_counter
@@ -80,7 +81,9 @@ class SharedFile:
         self.slab = Mapping(self.descriptor, start, size, self.path, writable=True)
         living[id(self)] = weakref.ref(self)
 
+    # Where __init__ was interrupted, or raised.
     descriptor = -1
+    identity: tuple[int, int] | None = None
     owner: Callable[[], Counters | None] = staticmethod(lambda: None)
 
     def serve(self, owner: Counters) -> None:
@@ -89,7 +92,7 @@ class SharedFile:
 
     def __del__(self) -> None:
         living.pop(id(self), None)
-        if self.descriptor >= 0 and self.is_own(self.descriptor):
+        if self.descriptor >= 0 and (self.identity is None or self.is_own(self.descriptor)):
             os.close(self.descriptor)
 
     def counters(self) -> list[Counter]:
@@ -251,11 +254,11 @@ def create(path: str, layout: Layout) -> None:
     # Not longer than a name may be, where the file's own is not.
     temporary = os.path.join(folder, f".{name[:50]}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
     try:
-        descriptor = os.open(temporary, FLAGS | os.O_CREAT | os.O_EXCL, 0o666)
-    except OSError as error:
-        error.filename = path  # which the user knows
-        raise
-    try:
+        try:
+            descriptor = os.open(temporary, FLAGS | os.O_CREAT | os.O_EXCL, 0o666)
+        except OSError as error:
+            error.filename = path  # which the user knows
+            raise
         try:
             write_all(descriptor, layout.head(), path)
         finally:
@@ -273,7 +276,8 @@ def create(path: str, layout: Layout) -> None:
             )
             raise
     finally:
-        os.unlink(temporary)
+        with suppress(OSError):
+            os.unlink(temporary)
 
 
 def write_all(descriptor: int, data: bytes, path: str) -> None:
