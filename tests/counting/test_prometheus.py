@@ -72,6 +72,7 @@ def test_an_ending_of_the_names_own_is_not_doubled() -> None:
     assert served(registry(CounterCollector(stats))) == {"hits_total": 1}
 
 
+@pytest.mark.thread_unsafe(reason="damages the file")
 def test_names_are_described_without_being_read(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -179,6 +180,7 @@ assert source.get_sample_value("app_hits_total") == 0
     run_program(run_python, text, tmp_path / "stats")
 
 
+@pytest.mark.thread_unsafe(reason="damages the file")
 def test_a_damaged_file_is_left_out_and_the_others_served(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -151,6 +151,7 @@ def test_pickled_they_are_the_same_counters(path: Path) -> None:
     assert stats.snapshot() == {"a": 0, "two words": 10}
 
 
+@pytest.mark.thread_unsafe(reason="deletes the file")
 def test_unpickled_where_they_are_open_they_are_not_opened_again(path: Path) -> None:
     """Tasks that are sent them would take a slab and a descriptor each."""
 
@@ -377,43 +378,6 @@ other.close()
 """
     run_program(run_python, text, path)
     path.with_name("stats.other").unlink()
-
-
-@needs_fork
-def test_a_fork_leaves_alone_what_got_the_descriptors_number(path: Path, run_python: Run) -> None:
-    """A socket cannot be opened again by its number, as a file can."""
-    text = """
-import socket
-stats = jt.Counters(["hits"], path=path)
-taken = stats._file.descriptor
-os.closerange(3, 256)
-listening = [socket.socket() for _ in range(taken - 2)]
-assert listening[-1].fileno() == taken
-
-def forked():
-    stats.hits.add(10)
-    listening[-1].bind(("127.0.0.1", 0))
-    assert stats.hits.value == 10
-    listening[-1].getsockname()
-
-in_child(forked)
-assert slabs() == [0, 10]
-"""
-    run_program(run_python, text, path)
-
-
-def test_the_standard_streams_are_not_the_file(path: Path, run_python: Run) -> None:
-    """Where they are closed, their numbers come next, and what C prints would end up in it."""
-    text = """
-os.closerange(0, 3)
-stats = jt.Counters(["hits"], path=path)
-number = stats._file.descriptor
-os.open(path + ".out", os.O_RDWR | os.O_CREAT)
-os.open(path + ".out", os.O_RDWR)
-assert number > 2
-print(sys.flags)
-"""
-    run_program(run_python, text, path)
 
 
 @needs_fork
