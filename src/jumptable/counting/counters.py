@@ -18,9 +18,7 @@ __all__ = ["Counters"]
 
 
 class Counters:
-    """Counters(names, *, stripes=None, path=None)
-
-    Many counters: ``stats = Counters(["hits", "misses"])``, then ``stats.hits.add()``.
+    """Many counters: ``stats = Counters(["hits", "misses"])``, then ``stats.hits.add()``.
 
     Each name is an attribute, and an item: ``stats["hits"]``. The counters lie side by side in one
     stripe for each CPU, or as many as ``stripes`` says, as for a `Counter`; stripes are padded, the
@@ -29,8 +27,9 @@ class Counters:
 
     With ``path``, processes share them: whoever opens the same file adds to the same counters, and
     reads the sum of all. The file is made if there is none; ``names`` must be those that it has, or
-    None, for an existing file. What a process counted stays when it ends, however it ends. A forked
-    child goes on counting. Pickled, they are opened again by their path.
+    None, for an existing file, whose stripes are what they are. What a process counted stays when
+    it ends, however it ends. A forked child goes on counting. Pickled, they are opened again by
+    their path, where the process has not done so.
 
     ``stats.hits += 1`` adds; nothing else can be assigned. Raises TypeError or ValueError for names
     that cannot be; with a path, ValueError for a file that is none of these, is damaged or has
@@ -64,9 +63,11 @@ class Counters:
                 "Counters() takes the counters' names, as in Counters(['hits', 'misses']); only "
                 "with path= of an existing file are they known"
             )
-        # The instance's own dictionary: an attribute of it is loaded without a call.
-        self.__dict__.update(zip(wanted, made, strict=True))
-        self.__dict__.update(_all=dict(zip(wanted, made, strict=True)), _file=file)
+        counters = dict(zip(wanted, made, strict=True))
+        # One by one: CPython 3.11 makes a dictionary of an instance's attributes when it is asked
+        # for it, and specialises no load from one that it has made so.
+        for name, held in (("_all", counters), ("_file", file), *counters.items()):
+            object.__setattr__(self, name, held)
         keep(self)
         if file is not None:
             file.serve(self)
