@@ -179,7 +179,7 @@ def hold(count):
         counter.add()
         numbers.append(thread_number())
         end.wait()
-    threads = [threading.Thread(target=job) for _ in range(count)]
+    threads = [threading.Thread(target=job, daemon=True) for _ in range(count)]
     for thread in threads: thread.start()
     start.wait()
     end.wait()
@@ -210,7 +210,7 @@ def held_by_child():
     assert hold(5) == [1, 2, 3, 4, 5]
 go = threading.Event()
 def other(): thread_number(); go.wait()
-others = [threading.Thread(target=other) for _ in range(5)]
+others = [threading.Thread(target=other, daemon=True) for _ in range(5)]
 for thread in others: thread.start()
 time.sleep(0.05)
 in_child(held_by_child)
@@ -285,7 +285,7 @@ def forked():
     for _ in range(1000): own.add(); shared.add()
     assert own.value == before + 1000, (before, own)
 
-threads = [threading.Thread(target=add) for _ in range(3)]
+threads = [threading.Thread(target=add, daemon=True) for _ in range(3)]
 for thread in threads: thread.start()
 children = [child(forked) for _ in range(20)]
 for pid in children: ended(pid)
