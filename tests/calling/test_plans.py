@@ -254,6 +254,7 @@ def test_a_manager_that_holds_its_own_callers_is_collected(
 # Callers of managers that are not ours
 
 
+@pytest.mark.thread_unsafe(reason="installs and uninstalls")
 @pytest.mark.parametrize("how", ["accelerate", "accelerate a subclass", "install"])
 def test_subset_callers_of_a_stock_manager_are_compiled(how: str) -> None:
     class Own(pluggy.PluginManager):

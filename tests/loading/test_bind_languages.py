@@ -269,6 +269,8 @@ def test_what_an_interface_lacks_in_any_language(
 import sys
 import jumptable as jt
 
+pytestmark = pytest.mark.thread_unsafe(reason="runs slow compilers")
+
 plugin = jt.open(sys.argv[1])
 table = jt.Table({"mean": "double(double, double)", "median": "double()", "levle": "uint32_t()"})
 try:
