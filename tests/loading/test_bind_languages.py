@@ -17,6 +17,8 @@ import pytest
 import jumptable as jt
 from tests.conftest import Run
 
+pytestmark = pytest.mark.thread_unsafe(reason="runs slow compilers")
+
 C = """
 #include <stdbool.h>
 #include <stddef.h>
@@ -268,8 +270,6 @@ def test_what_an_interface_lacks_in_any_language(
         """
 import sys
 import jumptable as jt
-
-pytestmark = pytest.mark.thread_unsafe(reason="runs slow compilers")
 
 plugin = jt.open(sys.argv[1])
 table = jt.Table({"mean": "double(double, double)", "median": "double()", "levle": "uint32_t()"})
