@@ -15,6 +15,8 @@ import jumptable.pluggy as jumptable_pluggy
 from jumptable.calling.callers import SubsetHookCaller
 from jumptable.calling.multicall import new_multicall
 
+from .mortal import managers_die
+
 hookimpl = pluggy.HookimplMarker("app")
 Make = Callable[[str], Any]
 
@@ -231,6 +233,7 @@ def test_what_call_extra_is_given_is_gone(make: Make) -> None:
     assert gone() is None
 
 
+@managers_die
 @pytest.mark.parametrize("make", MAKERS)
 @pytest.mark.parametrize("called", [False, True])
 @pytest.mark.parametrize("held", [False, True])
