@@ -6,10 +6,11 @@
 #include "immortal.h"
 #include "threads.h"
 
-static void jt_add_to(const jt_cells *cells, int64_t n) {
-    size_t stripe = cells->mask == 0 ? 0 : jt_number_of_thread() & cells->mask;
-    jt_word_add(jt_nth_word(cells, stripe), n);
+static int64_t *jt_own_word(const jt_cells *cells) {
+    return jt_nth_word(cells, cells->mask == 0 ? 0 : jt_number_of_thread() & cells->mask);
 }
+
+static void jt_add_to(const jt_cells *cells, int64_t n) { jt_word_add(jt_own_word(cells), n); }
 
 /* Whether this is an int of one digit, as amounts mostly are; what it is. */
 static inline int jt_small_amount(PyObject *given, int64_t *n) {
