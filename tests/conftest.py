@@ -60,6 +60,7 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
 # Fixtures that all threads of a test share, where pytest-run-parallel runs it in several.
 ALONE = {
     "run_python": "is a process of its own",
+    "manager": "registers with a manager that only it may use",
     "watched": "binds a table that only it may bind",
 }
 

@@ -231,6 +231,7 @@ def test_a_subclass_with_its_own_subset_hook_caller() -> None:
 # Installation
 
 
+@pytest.mark.thread_unsafe(reason="installs and uninstalls")
 @pytest.mark.usefixtures("_uninstalled")
 def test_install_and_uninstall() -> None:
     stock_init = pluggy.PluginManager.__init__

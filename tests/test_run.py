@@ -16,6 +16,8 @@ import pytest
 
 from jumptable import run
 
+pytestmark = pytest.mark.thread_unsafe(reason="programs in processes of their own")
+
 RUN = ("-m", "jumptable", "run")
 Done = subprocess.CompletedProcess[str]
 
@@ -344,8 +346,6 @@ def test_a_compiled_script(tmp_path: Path) -> None:
 
 PICKLING = """
 import multiprocessing, pickle
-
-pytestmark = pytest.mark.thread_unsafe(reason="programs in processes of their own")
 
 class Thing:
     def __init__(self, value): self.value = value

@@ -18,6 +18,8 @@ import pytest
 import jumptable as jt
 from tests.conftest import Compile
 
+pytestmark = pytest.mark.thread_unsafe(reason="starts threads of its own, as many as it needs")
+
 NAMES = ("one", "two", "three", "four", "five")
 SIGNATURE = "int64_t()"
 # How many swaps, and threads that call meanwhile: what fits into the ordinary suite, and more.

@@ -22,6 +22,8 @@ from jumptable.calling.callers import (
     take_over_subset,
 )
 
+from .mortal import managers_die
+
 hookspec = pluggy.HookspecMarker("app")
 hookimpl = pluggy.HookimplMarker("app")
 
@@ -156,6 +158,7 @@ def test_copies() -> None:
     assert copy.copy(subset)(one=1, two=2) == subset(one=1, two=2) == [2]
 
 
+@managers_die
 def test_a_manager_is_collected() -> None:
     plugin = Pair()
     manager = new_manager(plugin)

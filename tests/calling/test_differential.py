@@ -12,6 +12,8 @@ import jumptable.pluggy
 from tests.calling.differential import Accelerate, Make, check
 from tests.calling.hook_cases import describe, generate
 
+pytestmark = pytest.mark.thread_unsafe(reason="collects garbage and freezes it")
+
 
 def nothing(manager: pluggy.PluginManager) -> None: ...
 

@@ -17,6 +17,8 @@ from tests.calling import dispatch_hierarchies
 from tests.calling.dispatch_hierarchies import GIL, Make, check
 from tests.calling.mortal import classes_die
 
+pytestmark = pytest.mark.thread_unsafe(reason="collects garbage and freezes it")
+
 BATCH = 100 if GIL else 20  # without a GIL, collecting garbage takes long
 
 

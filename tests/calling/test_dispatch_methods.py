@@ -12,7 +12,10 @@ from tests.calling.dispatch_methods import Make, check
 
 BATCH = 125
 # From 3.13 on functools.partial warns where it is bound, which it is not yet.
-pytestmark = pytest.mark.filterwarnings("ignore:functools.partial will be:FutureWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:functools.partial will be:FutureWarning"),
+    pytest.mark.thread_unsafe(reason="long as it is; test_dispatch_threads is for threads"),
+]
 STOCK: Any = functools.singledispatchmethod
 
 

@@ -16,6 +16,7 @@ from jumptable.calling.hookstats import HookStats, HookTime, add_up
 from jumptable.pluggy import accelerate
 
 from .measured import Plugin, named, new_manager, none, plain, raising, register
+from .mortal import managers_die
 
 
 @pytest.fixture(params=["stock", "compiled"])
@@ -269,6 +270,7 @@ def test_a_wrapper_that_is_on_its_way_when_measuring_stops(manager: Any) -> None
     assert by_name(stats)["hook", "w"].own <= elapsed - 50e6
 
 
+@managers_die
 def test_managers_are_collected_while_measured(manager: Any) -> None:
     other = pluggy.PluginManager("p")
     accelerate(other)

@@ -8,6 +8,8 @@ import pytest
 
 from tests.conftest import Run
 
+from .mortal import managers_die
+
 PROGRAM = """
 import gc, sys, tracemalloc, warnings
 import pluggy
@@ -231,7 +233,8 @@ KINDS = [
     *("wrappers, firstresult", "raising", "raising, firstresult", "raising through wrappers"),
     *("raising through old wrappers", "second yield", "no yield", "late", "closing", "missing"),
     *("positional", "self", "rebuilding", "in place", "subset", "extra", "monitored"),
-    *("monitoring", "managers"),
+    "monitoring",
+    pytest.param("managers", marks=managers_die),
 ]
 # What takes long each time is repeated less: calls in the suite, in the long battery, to warm up.
 COUNTS = {"rebuilding": (1_000, 50_000, 4_000), "managers": (1_000, 10_000, 3_000)}

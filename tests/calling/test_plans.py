@@ -15,6 +15,8 @@ import jumptable.pluggy as jumptable_pluggy
 from jumptable.calling.callers import SubsetHookCaller
 from jumptable.calling.multicall import new_multicall
 
+from .mortal import managers_die
+
 hookimpl = pluggy.HookimplMarker("app")
 Make = Callable[[str], Any]
 
@@ -231,6 +233,7 @@ def test_what_call_extra_is_given_is_gone(make: Make) -> None:
     assert gone() is None
 
 
+@managers_die
 @pytest.mark.parametrize("make", MAKERS)
 @pytest.mark.parametrize("called", [False, True])
 @pytest.mark.parametrize("held", [False, True])
@@ -254,6 +257,7 @@ def test_a_manager_that_holds_its_own_callers_is_collected(
 # Callers of managers that are not ours
 
 
+@pytest.mark.thread_unsafe(reason="installs and uninstalls")
 @pytest.mark.parametrize("how", ["accelerate", "accelerate a subclass", "install"])
 def test_subset_callers_of_a_stock_manager_are_compiled(how: str) -> None:
     class Own(pluggy.PluginManager):

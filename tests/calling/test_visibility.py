@@ -117,6 +117,7 @@ def test_a_traceback_shows_the_call_and_the_implementation() -> None:
     assert own[1].line == "return (yield)"
 
 
+@pytest.mark.thread_unsafe(reason="a process has one profiler")
 def test_c_profile_counts_each_implementation() -> None:
     def profile(run: Callable[[], None]) -> object:
         profiler = cProfile.Profile()
@@ -158,6 +159,7 @@ def test_trace_functions_see_the_same_events(setter: str) -> None:
     assert compiled == stock and len(stock) > 50  # type: ignore[arg-type]
 
 
+@pytest.mark.thread_unsafe(reason="a process has one profiler")
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="sys.monitoring is new in 3.12")
 def test_monitoring_sees_the_same_events() -> None:
     def monitor(run: Callable[[], None]) -> object:

@@ -73,13 +73,6 @@ def readable(content):
 """
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    folder = tmp_path / "shared"
-    folder.mkdir()
-    return folder / "stats"
-
-
 def run_corpus(run_python: Run, text: str, path: Path) -> None:
     run_program(run_python, CORPUS + text, path)
 

@@ -65,23 +65,25 @@ def check(reader):
 
 lives = WRITERS
 writers = [start(life) for life in range(WRITERS)]
-for kill in range(kills):
-    time.sleep(chance.random() * 0.003)
-    victim = chance.choice(writers)
-    if kill % 8 == 0:  # whatever it is in the middle of: it stays there while others go on
-        os.kill(victim, signal.SIGSTOP)
-        os.waitpid(victim, os.WUNTRACED)
+try:
+    for kill in range(kills):
+        time.sleep(chance.random() * 0.003)
+        victim = chance.choice(writers)
+        if kill % 8 == 0:  # whatever it is in the middle of: it stays there while others go on
+            os.kill(victim, signal.SIGSTOP)
+            os.waitpid(victim, os.WUNTRACED)
+            check(stats)
+            in_child(lambda: check(jt.Counters(path=path)))
         check(stats)
-        in_child(lambda: check(jt.Counters(path=path)))
-    check(stats)
-    os.kill(victim, signal.SIGKILL)
-    assert os.WTERMSIG(os.waitpid(victim, 0)[1]) == signal.SIGKILL
-    check(stats)
-    writers[writers.index(victim)] = start(lives)
-    lives += 1
-for victim in writers:
-    os.kill(victim, signal.SIGKILL)
-    os.waitpid(victim, 0)
+        os.kill(victim, signal.SIGKILL)
+        assert os.WTERMSIG(os.waitpid(victim, 0)[1]) == signal.SIGKILL
+        writers.remove(victim)
+        check(stats)
+        writers.append(start(lives))
+        lives += 1
+finally:
+    for victim in writers: os.kill(victim, signal.SIGKILL)
+for victim in writers: os.waitpid(victim, 0)
 check(stats)
 in_child(check, jt.Counters(path=path))
 attempted, acknowledged = sum(control[0::2]), sum(control[1::2])

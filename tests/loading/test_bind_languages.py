@@ -17,6 +17,8 @@ import pytest
 import jumptable as jt
 from tests.conftest import Run
 
+pytestmark = pytest.mark.thread_unsafe(reason="runs slow compilers")
+
 C = """
 #include <stdbool.h>
 #include <stddef.h>

@@ -45,11 +45,15 @@ Build = Callable[..., Path]
 def build(tmp_path_factory: pytest.TempPathFactory) -> Build:
     """Builds a library with the headers; skips where a compiler or linker is missing."""
     folder = tmp_path_factory.mktemp("embedded")
+    built: dict[tuple[str, ...], Path] = {}
 
     @one_at_a_time
     def build(compiler: str, sources: list[str], *flags: str) -> Path:
         if shutil.which(compiler) is None:
             pytest.skip(f"needs {compiler}")
+        key = (compiler, *sources, *flags)
+        if key in built:
+            return built[key]
         target = folder / f"lib{len(os.listdir(folder))}.so"
         # No relocation may be needed in read-only memory.
         command = [compiler, "-shared", "-fPIC", "-Wl,-z,text", INCLUDE, *STRICT, *flags]
@@ -59,6 +63,7 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Build:
         if done.returncode and any(text in done.stderr for text in missing):
             pytest.skip(done.stderr)
         assert done.returncode == 0, done.stderr
+        built[key] = target
         return target
 
     return build
@@ -146,6 +151,7 @@ def test_nothing_runs_when_a_cpp_plugin_is_loaded(build: Build, compiler: str) -
     assert "_GLOBAL__sub_I" not in symbols and "__cxx_global_var_init" not in symbols
 
 
+@pytest.mark.thread_unsafe(reason="runs a slow compiler")
 @pytest.mark.parametrize("strip", [False, True])
 def test_rust(tmp_path: Path, strip: bool) -> None:
     rustc = shutil.which("rustc")
@@ -162,6 +168,7 @@ def test_rust(tmp_path: Path, strip: bool) -> None:
     assert plugin.lookup("times").__self__.signature == "int32_t(int32_t)"
 
 
+@pytest.mark.thread_unsafe(reason="runs a slow compiler")
 def test_go(tmp_path: Path) -> None:
     go = shutil.which("go")
     if go is None:

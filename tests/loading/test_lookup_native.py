@@ -130,6 +130,7 @@ def test_versioned_symbols(
     assert plugin.lookup("answer", "int()")() == 2
 
 
+@pytest.mark.thread_unsafe(reason="counts calls of one library")
 def test_a_cpp_library(compile_plugin: Compile) -> None:
     text = """
         static int made = 41;

@@ -199,6 +199,7 @@ def test_what_is_no_library(library: Path, tmp_path: Path, kind: str) -> None:
     assert raised.value.target == str(path)
 
 
+@pytest.mark.thread_unsafe(reason="changes the file that it opens")
 def test_another_machine(library: Path) -> None:
     data = bytearray(library.read_bytes())
     data[18] ^= 0xFF
@@ -249,6 +250,7 @@ def test_a_library_that_was_loaded_by_a_relative_path(
     assert jt.open(library).path == os.path.realpath(library)
 
 
+@pytest.mark.thread_unsafe(reason="changes the file that it opens")
 def test_a_library_that_was_loaded_by_another_and_replaced(
     compile_plugin: Compile, library: Path
 ) -> None:
@@ -326,6 +328,7 @@ def test_a_failed_open_leaves_nothing_behind(compile_plugin: Compile, tmp_path: 
     assert jt.open(path).lookup("half", "double(double)")(3.0) == 1.5
 
 
+@pytest.mark.thread_unsafe(reason="a process has one list of loaded libraries")
 def test_a_missing_dependency_is_named(compile_plugin: Compile, tmp_path: Path) -> None:
     needed = compile_plugin("needed", "int needed(void) { return 1; }\n")
     user = compile_plugin(
@@ -398,6 +401,7 @@ def test_wrong_targets() -> None:
             jt.open(target)  # type: ignore[arg-type]
 
 
+@pytest.mark.thread_unsafe(reason="hears the events of all threads")
 def test_audit_events(library: Path) -> None:
     seen = []
 

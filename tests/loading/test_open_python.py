@@ -317,6 +317,7 @@ def test_an_extension_module_that_lacks_a_library(write: Write) -> None:
         jt.open(write("circular", "from os import nothing_of_that_name"))
 
 
+@pytest.mark.thread_unsafe(reason="hears the events of all threads")
 def test_opening_a_module_is_audited() -> None:
     seen = []
 

@@ -29,7 +29,7 @@ static PyObject *jt_follow(PyObject *self, PyObject *const *args, size_t given, 
     Py_XINCREF(target);
 #endif
     if (slot->calls != NULL)
-        slot->calls->add(slot->calls, 1);
+        jt_word_add(slot->calls->word(slot->calls), 1);
     if (target == NULL) { /* only where the garbage collector has already cleared the facade */
         PyErr_SetString(PyExc_RuntimeError, "the table of this slot is being collected");
         return NULL;

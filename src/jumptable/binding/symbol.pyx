@@ -199,6 +199,8 @@ def make_function(
         function = plan.prototype(address)
         Py_INCREF(function)
         symbol.native.extras.generic = <PyObject *>function
+        if from_plugin:  # as the function that calls it, which threads share
+            jt_make_immortal(<PyObject *>function)
     names = []
     for k in range(plan.plan.visible):
         names.append(f"arg{k + 1}")

@@ -99,45 +99,42 @@ static int jt_same_names(PyObject *known, PyObject *names, Py_ssize_t count) {
 }
 
 #ifdef Py_GIL_DISABLED
-static inline int jt_load_used(jt_hook *hook) { return _Py_atomic_load_int_acquire(&hook->used); }
+/* All in the one order of all threads (seq_cst), which the invariant needs. */
+static inline int jt_load_used(jt_hook *hook) { return _Py_atomic_load_int(&hook->used); }
 static inline jt_plan *jt_load_plan(jt_hook *hook, int index) {
-    return _Py_atomic_load_ptr_acquire(&hook->plans[index]);
+    return _Py_atomic_load_ptr(&hook->plans[index]);
 }
 static inline void jt_store_plan(jt_hook *hook, int index, jt_plan *plan, int used) {
-    _Py_atomic_store_ptr_release(&hook->plans[index], plan);
-    _Py_atomic_store_int_release(&hook->used, used);
+    _Py_atomic_store_ptr(&hook->plans[index], plan);
+    _Py_atomic_store_int(&hook->used, used);
 }
-static inline void jt_forget_plans(jt_hook *hook) { _Py_atomic_store_int_release(&hook->used, 0); }
+static inline void jt_forget_plans(jt_hook *hook) { _Py_atomic_store_int(&hook->used, 0); }
+static inline void jt_set_retired(jt_hook *hook, int retired) {
+    _Py_atomic_store_int(&hook->retired, retired);
+}
 
-static inline void jt_begin(jt_hook *hook) {
-    hook->running.add(&hook->running, 1);
-    _Py_atomic_fence_seq_cst();
+/* A call begins; what it is counted in, for its end. */
+static inline int64_t *jt_begin(jt_hook *hook) {
+    int64_t *word = hook->running.word(&hook->running);
+    _Py_atomic_add_int64(word, 1);
+    return word;
 }
 
 /* The end of a call, whose exception is none of the plans' business. */
-static inline void jt_end(PyObject *state) {
-    jt_hook *hook = &((jt_state_object *)state)->hook;
-    _Py_atomic_fence_seq_cst();
-    hook->running.add(&hook->running, -1);
-    _Py_atomic_fence_seq_cst();
-    if (_Py_atomic_load_int_relaxed(&hook->retired)) {
+static inline void jt_end(PyObject *state, int64_t *word) {
+    _Py_atomic_add_int64(word, -1);
+    if (_Py_atomic_load_int(&((jt_state_object *)state)->hook.retired)) {
         PyObject *raised = PyErr_GetRaisedException();
         jt_callers.sweep(state);
         PyErr_SetRaisedException(raised);
     }
 }
 
-static inline void jt_set_retired(jt_hook *hook, int retired) {
-    _Py_atomic_store_int_relaxed(&hook->retired, retired);
-}
-
 /* Whether every call that may have seen what was replaced has ended. */
 static inline int jt_is_quiet(jt_hook *hook) {
-    _Py_atomic_fence_seq_cst();
     for (size_t stripe = 0; stripe <= hook->running.mask; stripe++)
-        if (jt_word_load(jt_nth_word(&hook->running, stripe)) != 0)
+        if (_Py_atomic_load_int64(jt_nth_word(&hook->running, stripe)) != 0)
             return 0;
-    _Py_atomic_fence_seq_cst();
     return 1;
 }
 
@@ -247,20 +244,20 @@ static inline PyObject *jt_call_hook(int kind, PyObject *self, PyObject *const *
     jt_hook *hook = &((jt_state_object *)state)->hook;
     PyObject *result;
 #ifdef Py_GIL_DISABLED
-    jt_begin(hook);
+    int64_t *running = jt_begin(hook);
 #endif
     jt_plan *plan = jt_find(hook, names);
     if (plan != NULL) {
         result = jt_run_or_refuse(plan, self, args, given, names);
 #ifdef Py_GIL_DISABLED
-        jt_end(state);
+        jt_end(state, running);
 #else
         Py_DECREF(plan->owner);
 #endif
         return result;
     }
 #ifdef Py_GIL_DISABLED
-    jt_end(state);
+    jt_end(state, running);
 #endif
     if (PyErr_Occurred())
         return NULL;

@@ -6,13 +6,30 @@
 #include "immortal.h"
 #include "threads.h"
 
-static void jt_add_to(const jt_cells *cells, int64_t n) {
-    size_t stripe = cells->mask == 0 ? 0 : jt_number_of_thread() & cells->mask;
-    jt_word_add(jt_nth_word(cells, stripe), n);
+static int64_t *jt_own_word(const jt_cells *cells) {
+    return jt_nth_word(cells, cells->mask == 0 ? 0 : jt_number_of_thread() & cells->mask);
+}
+
+static void jt_add_to(const jt_cells *cells, int64_t n) { jt_word_add(jt_own_word(cells), n); }
+
+/* Whether this is an int of one digit, as amounts mostly are; what it is. */
+static inline int jt_small_amount(PyObject *given, int64_t *n) {
+    if (!PyLong_CheckExact(given))
+        return 0;
+#if PY_VERSION_HEX >= 0x030C0000
+    if (!PyUnstable_Long_IsCompact((PyLongObject *)given))
+        return 0;
+    *n = PyUnstable_Long_CompactValue((PyLongObject *)given);
+#else
+    if (Py_SIZE(given) < -1 || Py_SIZE(given) > 1)
+        return 0;
+    *n = Py_SIZE(given) * (int64_t)((PyLongObject *)given)->ob_digit[0];
+#endif
+    return 1;
 }
 
 /* What is to be added; -1 with an exception for what is no int64. */
-static JT_COLD int jt_amount(PyObject *given, const char *function, int64_t *n) {
+static JT_COLD int jt_other_amount(PyObject *given, const char *function, int64_t *n) {
     PyObject *number;
     int overflow;
     if (!PyIndex_Check(given)) {
@@ -30,6 +47,10 @@ static JT_COLD int jt_amount(PyObject *given, const char *function, int64_t *n) 
                      function, number);
     Py_DECREF(number);
     return overflow || (*n == -1 && PyErr_Occurred()) ? -1 : 0;
+}
+
+static inline int jt_amount(PyObject *given, const char *function, int64_t *n) {
+    return jt_small_amount(given, n) ? 0 : jt_other_amount(given, function, n);
 }
 
 static PyObject *jt_counter_method(PyObject *self, PyObject *const *args, Py_ssize_t given) {

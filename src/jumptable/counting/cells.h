@@ -22,8 +22,8 @@
 #endif
 
 typedef struct jt_cells {
-    /* Adds for the calling thread; a pointer, so that other extensions have this one's threads. */
-    void (*add)(const struct jt_cells *, int64_t);
+    /* The calling thread's word; a pointer, as one extension alone knows the threads' numbers. */
+    int64_t *(*word)(const struct jt_cells *);
     char *first;
     size_t stride;
     size_t mask;

@@ -2,7 +2,7 @@ from libc.stdint cimport int64_t
 
 cdef extern from "../counting/cells.h":
     ctypedef struct jt_cells:
-        void (*add)(const jt_cells *, int64_t) noexcept nogil
+        int64_t *(*word)(const jt_cells *) noexcept nogil
         char *first
         size_t stride
         size_t mask

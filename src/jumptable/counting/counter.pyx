@@ -26,6 +26,7 @@ cdef extern from "adding.h":
         jt_cells cells
     int JT_COUNTER_SIZE
     int JT_THREAD_NUMBERS
+    int64_t *jt_own_word(const jt_cells *) noexcept nogil
     void jt_add_to(const jt_cells *, int64_t) noexcept nogil
     int jt_amount(PyObject *, const char *, int64_t *) except -1
     int jt_install_add(PyTypeObject *) except -1
@@ -159,7 +160,7 @@ cdef class Counter:
 
 cdef void set_cells(jt_cells *cells, void *first, size_t stride, size_t stripes) noexcept:
     """Count in memory that somebody keeps for as long."""
-    cells.add = jt_add_to
+    cells.word = jt_own_word
     cells.first = <char *>first
     cells.stride = stride
     cells.mask = stripes - 1
