@@ -328,6 +328,29 @@ other.close()
 
 
 @needs_fork
+def test_a_child_keeps_a_socket_that_has_the_descriptors_number(
+    path: Path, run_python: Run
+) -> None:
+    """Not to be opened by its descriptor, it is not taken for the file, which the path leads to."""
+    text = """
+import socket
+stats = jt.Counters(["hits"], path=path)
+os.closerange(3, 256)
+sockets = [socket.socket() for _ in range(8)]
+
+def forked():
+    stats.hits.add(10)
+    assert len(slabs()) >= 2
+    for each in sockets:
+        os.fstat(each.fileno())
+
+in_child(forked)
+assert stats.hits.value == 10
+"""
+    run_program(run_python, text, path)
+
+
+@needs_fork
 def test_a_program_that_closed_all_finds_another_file(path: Path, run_python: Run) -> None:
     text = """
 stats = jt.Counters(["hits"], path=path)

@@ -195,7 +195,9 @@ class SharedFile:
                 # A mapping keeps the parent's lock, as a descriptor does.
                 self.head.replace(fresh, 0)
                 self.view = None
-                self.descriptor, fresh = fresh, inherited
+                self.descriptor, fresh = fresh, -1
+                if self.is_own(inherited):  # else the program closed it, and it is another's
+                    os.close(inherited)
         except (OSError, ValueError):
             pass  # the parent's slab does as well
         finally:
