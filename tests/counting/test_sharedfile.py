@@ -44,6 +44,38 @@ def test_a_file_is_made_and_opened_again(path: Path) -> None:
     assert [item.name for item in path.parent.iterdir()] == ["stats"]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="paths have a limit there")
+def test_a_file_name_may_be_as_long_as_names_can_be(path: Path) -> None:
+    longest = path.with_name("n" * os.pathconf(path.parent, "PC_NAME_MAX"))
+    jt.Counters(["hits"], path=longest).hits.add(1)
+    assert jt.Counters(path=longest)["hits"].value == 1
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="libraries are preloaded")
+def test_a_file_system_that_cannot_reserve(path: Path, tmp_path: Path) -> None:
+    source, library = tmp_path / "refuse.c", tmp_path / "refuse.so"
+    source.write_text(
+        "#include <errno.h>\n"
+        "int posix_fallocate(int fd, long at, long size) { return EOPNOTSUPP; }\n"
+        "int posix_fallocate64(int fd, long at, long size) { return EOPNOTSUPP; }\n"
+    )
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source], check=True)
+    program = (
+        "import sys, jumptable as jt\n"
+        "made = [jt.Counters(['hits'], path=sys.argv[1]) for _ in range(3)]\n"
+        "for each in made: each.hits.add(1)\n"
+        "assert made[0].hits.value == 3\n"
+    )
+    subprocess.run(
+        [sys.executable, "-c", program, path],
+        check=True,
+        env={**os.environ, "LD_PRELOAD": str(library)},
+    )
+    stats = jt.Counters(path=path)
+    assert stats["hits"].value == 3
+    assert path.stat().st_blocks * 512 >= path.stat().st_size  # no hole
+
+
 def test_no_counters_at_all(path: Path) -> None:
     made = jt.Counters([], path=path)
     again = jt.Counters(path=path)

@@ -232,8 +232,10 @@ def open_or_create(path: str, names: tuple[str, ...] | None, stripes: int) -> in
 
 def create(path: str, layout: Layout) -> None:
     """Make the file, unless another process is faster. Raises OSError."""
-    folder, name = os.path.split(path)
-    temporary = os.path.join(folder, f".{name}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
+    # Not from the file's own name, which may be as long as names can be.
+    temporary = os.path.join(
+        os.path.dirname(path), f".jumptable.{os.getpid()}.{os.urandom(4).hex()}.tmp"
+    )
     try:
         descriptor = os.open(temporary, FLAGS | os.O_CREAT | os.O_EXCL, 0o666)
     except OSError as error:
@@ -273,8 +275,13 @@ def reserve(descriptor: int, start: int, size: int, path: str) -> None:
     """Have the file hold these bytes, so that no store to them can find the disk full."""
     try:
         if hasattr(os, "posix_fallocate"):
-            os.posix_fallocate(descriptor, start, size)
-            return
+            try:
+                os.posix_fallocate(descriptor, start, size)
+                return
+            except OSError as error:
+                # What some file systems answer where the C library does not write instead: musl's.
+                if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS):
+                    raise
         # What lies beyond the end is nobody else's: this process has the slab's lock.
         end = os.fstat(descriptor).st_size
         if end < start + size:
