@@ -7,6 +7,7 @@ import functools
 import gc
 import inspect
 import pickle
+import sysconfig
 import weakref
 from typing import Any
 
@@ -156,6 +157,10 @@ def test_copies() -> None:
     assert copy.copy(subset)(one=1, two=2) == subset(one=1, two=2) == [2]
 
 
+@pytest.mark.skipif(
+    bool(sysconfig.get_config_var("Py_GIL_DISABLED")),
+    reason="there, accelerated managers live as long as the process",
+)
 def test_a_manager_is_collected() -> None:
     plugin = Pair()
     manager = new_manager(plugin)
