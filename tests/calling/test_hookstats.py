@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sysconfig
 import threading
 import time
 import weakref
@@ -269,6 +270,10 @@ def test_a_wrapper_that_is_on_its_way_when_measuring_stops(manager: Any) -> None
     assert by_name(stats)["hook", "w"].own <= elapsed - 50e6
 
 
+@pytest.mark.skipif(
+    bool(sysconfig.get_config_var("Py_GIL_DISABLED")),
+    reason="there, accelerated managers live as long as the process",
+)
 def test_managers_are_collected_while_measured(manager: Any) -> None:
     other = pluggy.PluginManager("p")
     accelerate(other)
