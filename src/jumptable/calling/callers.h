@@ -13,8 +13,14 @@
  *     takes neither lock nor reference: `running` counts the calls under way, in a stripe for each
  *     thread, and a plan that was replaced is kept in the State until each stripe was seen at 0
  *     since. Readers add to their stripe before they look at the plans, and those who replace one
- *     look at the stripes after, both in one order for all; who comes later sees the new plans. A
+ *     look at the stripes after, all in one order (seq_cst); who comes later sees the new plans. A
  *     call that ends looks for what waits to be let go after it has left its stripe.
+ *   - Calls that always overlap would never leave a stripe at 0. So each has two words, and calls
+ *     count in those of `side`: as soon as the other side's were seen at 0, it is that one's turn,
+ *     and the first side's only lose calls. What waits is so let go when the calls that were under
+ *     way have ended, whoever calls meanwhile. What is replaced meanwhile waits for the next round.
+ *   - The calls of threads that a fork has left behind never end. A child counts from 0 again, and
+ *     keeps the plans that it has inherited, as the thread that forked may be in one.
  *   - What `prepare` makes of a call may be a refusal, a plan that says: pluggy's own code.
  *   - At each call a plan is compared with what the home holds now, its list, specification and
  *     history, and with how the manager runs calls, so nobody has to be told of a registration.
@@ -29,6 +35,10 @@
 #include "../counting/cells.h"
 #include "samelist.h"
 #include "plan.h"
+
+#if !defined(_WIN32)
+#include <pthread.h>
+#endif
 
 #ifdef Py_GIL_DISABLED
 #define JT_HAS_GIL 0
@@ -47,9 +57,19 @@ typedef struct {
     uint64_t version;
     jt_plan *plans[JT_PLANS]; /* the first `used` */
     int used; /* 0 as long as hookexec and attributes are not known */
-    jt_cells running; /* without a GIL: calls under way */
-    int retired;      /* without a GIL: whether plans are kept for them */
+    /* Without a GIL: */
+    jt_cells running[2]; /* calls under way, by their side */
+    int side;            /* where those that begin now count */
+    int retired;         /* whether plans are kept for them */
+    uint64_t waiting[2]; /* the stripes, as bits, that were not seen at 0 since, by side */
+    int forks;           /* of this process and its parents, when it counted from 0 */
 } jt_hook;
+
+/* Where a call without a GIL has counted itself. */
+typedef struct {
+    int64_t *word;
+    int forks;
+} jt_begun;
 
 /* The head of State, asserted against Cython's layout when the module is imported. */
 typedef struct {
@@ -71,6 +91,8 @@ typedef struct {
     PyObject *(*run)(jt_plan *, PyObject **, int);
     /* Lets go of plans that no call is using. */
     void (*sweep)(PyObject *state);
+    /* In a child process, before it counts there: from 0. */
+    void (*restart)(PyObject *state);
 } jt_callers_t;
 
 static jt_callers_t jt_callers;
@@ -113,16 +135,39 @@ static inline void jt_set_retired(jt_hook *hook, int retired) {
     _Py_atomic_store_int(&hook->retired, retired);
 }
 
-/* A call begins; what it is counted in, for its end. */
-static inline int64_t *jt_begin(jt_hook *hook) {
-    int64_t *word = hook->running.word(&hook->running);
-    _Py_atomic_add_int64(word, 1);
-    return word;
+static int jt_forks; /* changed by a child's only thread */
+static void jt_count_fork(void) { jt_forks++; }
+static int jt_watch_forks(void) {
+#if !defined(_WIN32)
+    if (pthread_atfork(NULL, NULL, jt_count_fork) != 0) {
+        PyErr_NoMemory();
+        return -1;
+    }
+#endif
+    return 0;
+}
+
+static inline int jt_is_inherited(jt_hook *hook) {
+    return _Py_atomic_load_int(&hook->forks) != jt_forks;
+}
+
+static inline jt_begun jt_begin(PyObject *state) {
+    jt_hook *hook = &((jt_state_object *)state)->hook;
+    jt_begun begun;
+    if (jt_is_inherited(hook))
+        jt_callers.restart(state);
+    const jt_cells *running = &hook->running[_Py_atomic_load_int(&hook->side)];
+    begun.forks = jt_forks;
+    begun.word = running->word(running);
+    _Py_atomic_add_int64(begun.word, 1);
+    return begun;
 }
 
 /* The end of a call, whose exception is none of the plans' business. */
-static inline void jt_end(PyObject *state, int64_t *word) {
-    _Py_atomic_add_int64(word, -1);
+static inline void jt_end(PyObject *state, jt_begun begun) {
+    if (begun.forks != jt_forks) /* nobody waits for it here */
+        return;
+    _Py_atomic_add_int64(begun.word, -1);
     if (_Py_atomic_load_int(&((jt_state_object *)state)->hook.retired)) {
         PyObject *raised = PyErr_GetRaisedException();
         jt_callers.sweep(state);
@@ -130,12 +175,32 @@ static inline void jt_end(PyObject *state, int64_t *word) {
     }
 }
 
-/* Whether every call that may have seen what was replaced has ended. */
-static inline int jt_is_quiet(jt_hook *hook) {
-    for (size_t stripe = 0; stripe <= hook->running.mask; stripe++)
-        if (_Py_atomic_load_int64(jt_nth_word(&hook->running, stripe)) != 0)
-            return 0;
-    return 1;
+/* The rest only under the State's lock. */
+static inline void jt_start_waiting(jt_hook *hook) {
+    hook->waiting[0] = hook->waiting[1] = ~(uint64_t)0 >> (63 - hook->running[0].mask);
+}
+
+/* Whether every call that was under way when the waiting started has ended. */
+static inline int jt_have_ended(jt_hook *hook) {
+    int side;
+    for (side = 0; side < 2; side++)
+        for (size_t stripe = 0; stripe <= hook->running[side].mask; stripe++)
+            if (_Py_atomic_load_int64(jt_nth_word(&hook->running[side], stripe)) == 0)
+                hook->waiting[side] &= ~((uint64_t)1 << stripe);
+    side = _Py_atomic_load_int(&hook->side);
+    if (hook->waiting[side] != 0 && hook->waiting[1 - side] == 0)
+        _Py_atomic_store_int(&hook->side, 1 - side);
+    return hook->waiting[0] == 0 && hook->waiting[1] == 0;
+}
+
+/* Counts from 0; whether somebody was counted. */
+static inline int jt_count_anew(jt_hook *hook) {
+    int64_t counted = 0;
+    for (int side = 0; side < 2; side++)
+        for (size_t stripe = 0; stripe <= hook->running[side].mask; stripe++)
+            counted |= jt_word_take(jt_nth_word(&hook->running[side], stripe));
+    _Py_atomic_store_int(&hook->forks, jt_forks);
+    return counted != 0;
 }
 
 static inline int jt_same_impls(jt_plan *plan) {
@@ -150,7 +215,11 @@ static inline void jt_store_plan(jt_hook *hook, int index, jt_plan *plan, int us
 }
 static inline void jt_forget_plans(jt_hook *hook) { hook->used = 0; }
 static inline void jt_set_retired(jt_hook *hook, int retired) { hook->retired = retired; }
-static inline int jt_is_quiet(jt_hook *hook) { (void)hook; return 1; }
+static inline int jt_watch_forks(void) { return 0; }
+static inline int jt_is_inherited(jt_hook *hook) { (void)hook; return 0; }
+static inline void jt_start_waiting(jt_hook *hook) { (void)hook; }
+static inline int jt_have_ended(jt_hook *hook) { (void)hook; return 1; }
+static inline int jt_count_anew(jt_hook *hook) { (void)hook; return 0; }
 
 static inline int jt_same_impls(jt_plan *plan) {
     Py_ssize_t count = PyTuple_GET_SIZE(plan->impls), index = 0;
@@ -244,20 +313,20 @@ static inline PyObject *jt_call_hook(int kind, PyObject *self, PyObject *const *
     jt_hook *hook = &((jt_state_object *)state)->hook;
     PyObject *result;
 #ifdef Py_GIL_DISABLED
-    int64_t *running = jt_begin(hook);
+    jt_begun begun = jt_begin(state);
 #endif
     jt_plan *plan = jt_find(hook, names);
     if (plan != NULL) {
         result = jt_run_or_refuse(plan, self, args, given, names);
 #ifdef Py_GIL_DISABLED
-        jt_end(state, running);
+        jt_end(state, begun);
 #else
         Py_DECREF(plan->owner);
 #endif
         return result;
     }
 #ifdef Py_GIL_DISABLED
-    jt_end(state, running);
+    jt_end(state, begun);
 #endif
     if (PyErr_Occurred())
         return NULL;

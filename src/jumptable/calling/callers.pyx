@@ -2,7 +2,7 @@
 
 cimport cython
 from cpython.object cimport PyObject, PyTypeObject
-from libc.stdint cimport uint64_t
+from libc.stdint cimport int64_t, uint64_t
 
 from ..counting.counter cimport Memory, jt_cells, set_cells
 from .multicall cimport contains, forget_plan, run
@@ -38,7 +38,7 @@ cdef extern from "callers.h":
         uint64_t version
         jt_plan *plans[JT_PLANS]
         int used
-        jt_cells running
+        jt_cells running[2]
     ctypedef struct jt_state_object:
         jt_hook hook
     ctypedef struct jt_callers_t:
@@ -51,12 +51,17 @@ cdef extern from "callers.h":
         object prepare(PyObject *, PyObject *)
         PyObject *run(jt_plan *, PyObject **, int) noexcept
         void sweep(PyObject *) noexcept
+        void restart(PyObject *) noexcept
     jt_callers_t jt_callers
     bint JT_HAS_GIL
     void jt_store_plan(jt_hook *, int, jt_plan *, int) noexcept
     void jt_forget_plans(jt_hook *) noexcept
     void jt_set_retired(jt_hook *, int) noexcept
-    bint jt_is_quiet(jt_hook *) noexcept
+    int jt_watch_forks() except -1
+    bint jt_is_inherited(jt_hook *) noexcept
+    void jt_start_waiting(jt_hook *) noexcept
+    bint jt_have_ended(jt_hook *) noexcept
+    bint jt_count_anew(jt_hook *) noexcept
     int jt_examine_lists() except -1
     object jt_new_type(const char *, const char *, PyTypeObject *, int, PyGetSetDef *)
     void jt_adopt(PyObject *, PyObject *, int) noexcept
@@ -107,6 +112,9 @@ cdef class State:
     cdef dict attributes
     cdef tuple plans
     cdef list retired  # plans that calls may be using, or None
+    cdef list later  # those that were replaced while others were waited for, or None
+    cdef object inherited  # what calls that were under way at a fork may be using
+    cdef unsigned int forgotten  # how often all plans were let go of
     cdef Memory stripes  # that `c.running` counts in, without a GIL
     cdef object removed  # the plugins that a subset caller leaves out, or None
     cdef object multicall  # the manager's, which may be below what monitors it
@@ -121,10 +129,16 @@ cdef State new_state(home, removed):
     state.c.home = <PyObject *>state.home
     state.plans = (None,) * JT_PLANS
     cdef size_t stripes
+    cdef int side
     if not JT_HAS_GIL:
         stripes = stripe_count(None)
         state.stripes = Memory(stripes * JT_COUNTER_SIZE)
-        set_cells(&state.c.running, state.stripes.first, JT_COUNTER_SIZE, stripes)
+        for side in range(2):
+            set_cells(
+                &state.c.running[side], <int64_t *>state.stripes.first + side, JT_COUNTER_SIZE,
+                stripes,
+            )
+        jt_count_anew(&state.c)
     return state
 
 
@@ -157,6 +171,9 @@ cdef object prepare(PyObject *self, PyObject *names):
         if type(name) is not str or name == "self":
             return None
     home = state.home
+    cdef unsigned int forgotten
+    with cython.critical_section(state):
+        forgotten = state.forgotten
     # Not before the first call: a home that is being copied gets its fields late.
     if state.attributes is None:
         if not is_managed(home):
@@ -185,14 +202,19 @@ cdef object prepare(PyObject *self, PyObject *names):
     plan.list, plan.executor = impls, executor
     plan.c.list = <PyObject *>plan.list
     plan.c.executor = <PyObject *>plan.executor
-    keep(state, plan)
+    keep(state, plan, forgotten)
     return plan
 
 
-cdef int keep(State state, Plan plan) except -1:
-    """Put a plan in the place of an earlier one for the same names, or of the oldest."""
+cdef int keep(State state, Plan plan, unsigned int forgotten) except -1:
+    """Put a plan in the place of an earlier one for the same names, or of the oldest.
+
+    Not if all were let go of since it was begun: it may be of the plugin that was to be forgotten.
+    """
     cdef int index
     with cython.critical_section(state):
+        if state.forgotten != forgotten:
+            return 0
         for index in range(state.c.used):
             if (<Plan>state.plans[index]).names == plan.names:
                 break
@@ -209,12 +231,15 @@ cdef int keep(State state, Plan plan) except -1:
 
 
 cdef int retire(State state, plan) except -1:
-    """Keep a plan that is being replaced from its calls; in the State's critical section."""
+    """Keep a plan that is being replaced from its calls; in the State's critical section.
+
+    It may be in use until the section ends, so only `sweep`, in a later one, starts to wait for it.
+    """
     if JT_HAS_GIL or plan is None:
         return 0
-    if state.retired is None:
-        state.retired = []
-    state.retired.append(plan)
+    if state.later is None:
+        state.later = []
+    state.later.append(plan)
     jt_set_retired(&state.c, True)
     return 0
 
@@ -226,19 +251,44 @@ cdef void sweep(PyObject *self) noexcept:
     if JT_HAS_GIL:
         return
     with cython.critical_section(state):
-        if state.retired is not None and jt_is_quiet(&state.c):
-            _gone, state.retired = state.retired, None
-            jt_set_retired(&state.c, False)
+        restart_in_section(state)
+        while True:
+            if state.retired is not None:
+                if not jt_have_ended(&state.c):
+                    break
+                _gone = (_gone, state.retired)
+            state.retired, state.later = state.later, None
+            if state.retired is None:
+                jt_set_retired(&state.c, False)
+                break
+            jt_start_waiting(&state.c)
+
+
+cdef void restart(PyObject *self) noexcept:
+    """Count calls from 0 in a child process."""
+    cdef State state = <State>self
+    with cython.critical_section(state):
+        restart_in_section(state)
+
+
+cdef int restart_in_section(State state) except -1:
+    if jt_is_inherited(&state.c):
+        inherited = (state.inherited, state.plans, state.retired, state.later)
+        if jt_count_anew(&state.c):
+            state.inherited = inherited
+    return 0
 
 
 cdef int forget(State state) except -1:
     """Let go of all plans, and so of the plugins that they call."""
-    cdef object _plans = state.plans  # released after the section
+    cdef object _plans  # released after the section
     with cython.critical_section(state):
         for plan in state.plans:
             retire(state, plan)
         jt_forget_plans(&state.c)
+        _plans = state.plans
         state.next = 0
+        state.forgotten += 1
         state.plans = (None,) * JT_PLANS
     _plans = None
     sweep(<PyObject *>state)
@@ -380,6 +430,8 @@ jt_callers.call = <PyObject *>CALL
 jt_callers.prepare = prepare
 jt_callers.run = run
 jt_callers.sweep = sweep
+jt_callers.restart = restart
+jt_watch_forks()
 jt_examine_lists()
 
 cdef State probe = State.__new__(State)

@@ -293,8 +293,13 @@ def reserve(descriptor: int, start: int, size: int, path: str) -> None:
     """Have the file hold these bytes, so that no store to them can find the disk full."""
     try:
         if hasattr(os, "posix_fallocate"):
-            os.posix_fallocate(descriptor, start, size)
-            return
+            try:
+                os.posix_fallocate(descriptor, start, size)
+                return
+            except OSError as error:
+                # What some file systems answer where the C library does not write instead: musl's.
+                if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS):
+                    raise
         # What lies beyond the end is nobody else's: this process has the slab's lock.
         end = os.fstat(descriptor).st_size
         if end < start + size:
