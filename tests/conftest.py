@@ -62,6 +62,8 @@ ALONE = {
     "run_python": "is a process of its own",
     "manager": "registers with a manager that only it may use",
     "watched": "binds a table that only it may bind",
+    "path": "is a file that only it may count in",
+    "with_notes": "changes the library that it opens",
 }
 
 

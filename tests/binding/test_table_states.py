@@ -394,6 +394,7 @@ def run(environment: Environment, examples: int, steps: int) -> None:
     )
 
 
+@pytest.mark.thread_unsafe(reason="a random battery, long as it is")
 def test_tables_behave_as_dicts_do(environment: Environment) -> None:
     run(environment, 100, 40)
 

@@ -11,6 +11,7 @@ import random
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -41,10 +42,11 @@ def refuses(tmp_path: Path) -> Callable[..., str]:
     """Examines bytes as a file, and gives the message of the refusal."""
 
     def refuses(data: bytes, kind: type[PluginError] = PluginFormatError) -> str:
-        (tmp_path / "libfilter.so").write_bytes(data)
+        path = Path(tempfile.mkdtemp(dir=tmp_path)) / "libfilter.so"
+        path.write_bytes(data)
         with pytest.raises(kind) as caught:
-            examine(str(tmp_path / "libfilter.so"))
-        assert caught.value.target == str(tmp_path / "libfilter.so")
+            examine(str(path))
+        assert caught.value.target == str(path)
         return str(caught.value)
 
     return refuses
