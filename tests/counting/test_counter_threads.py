@@ -17,6 +17,8 @@ from tests.conftest import Compile, Run
 from .loops import loops, run_threads
 from .programs import needs_fork, run_program
 
+pytestmark = pytest.mark.thread_unsafe(reason="starts threads of its own, as many as it needs")
+
 THREADS = 16
 Make = Callable[[], jt.Counter]
 
