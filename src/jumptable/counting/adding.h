@@ -53,17 +53,23 @@ static inline int jt_amount(PyObject *given, const char *function, int64_t *n) {
     return jt_small_amount(given, n) ? 0 : jt_other_amount(given, function, n);
 }
 
-static PyObject *jt_counter_method(PyObject *self, PyObject *const *args, Py_ssize_t given) {
-    int64_t n = 1;
-    if (given != 0) {
-        if (given != 1)
-            return PyErr_Format(PyExc_TypeError,
-                                "add() takes at most 1 argument, how much to add (%zd given)",
-                                given);
-        if (jt_amount(args[0], "add()", &n) < 0)
-            return NULL;
-    }
+static JT_NOINLINE PyObject *jt_add_given(PyObject *self, PyObject *const *args,
+                                          Py_ssize_t given) {
+    int64_t n;
+    if (given != 1)
+        return PyErr_Format(PyExc_TypeError,
+                            "add() takes at most 1 argument, how much to add (%zd given)", given);
+    if (jt_amount(args[0], "add()", &n) < 0)
+        return NULL;
     jt_add_to(&((jt_counting *)self)->cells, n);
+    Py_RETURN_NONE;
+}
+
+/* Without an argument nothing needs room on the stack. */
+static PyObject *jt_counter_method(PyObject *self, PyObject *const *args, Py_ssize_t given) {
+    if (given != 0)
+        return jt_add_given(self, args, given);
+    jt_add_to(&((jt_counting *)self)->cells, 1);
     Py_RETURN_NONE;
 }
 
