@@ -23,12 +23,15 @@ INSTRUMENTED = [
 # and then looks whether the attribute still holds it; by that time the object may be gone, and its
 # memory be that of a new one, whose creation is the "race". What the first thread besides the main
 # one switches on is tested before it is locked. ctypes marks a type as final with each instance.
+# Lists are changed by plain stores, under a lock that those who read an item do not take.
 SUPPRESSIONS = """
 race_top:^new_reference$
 race:_PyType_AllocNoTrack
 race_top:_PyGC_ImmortalizeDeferredObjects
 race_top:generic_pycdata_new
 race_top:PyCFuncPtr_new
+race_top:^list_ass_slice_lock_held
+race_top:^ins1
 """
 
 

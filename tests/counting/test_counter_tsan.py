@@ -84,7 +84,7 @@ elif part == "threads":
     run(churn, churn, churn)
 elif part == "planted":
     counter = jt.Counter()
-    run(*[lambda: loops.add_plainly(counter.address, 5)] * 2)
+    run(*[lambda: loops.add_plainly(counter.address, 20_000)] * 2)
 print("done")
 """
 

@@ -182,7 +182,8 @@ cdef object prepare(PyObject *self, PyObject *names):
     executor = jt_found(state.attributes, EXECUTOR_NAME)
     cdef int contain = contains(executor, home.name)
     if contain >= 0:
-        state.multicall = executor
+        with cython.critical_section(state):
+            state.multicall = executor
     elif executor is STOCK_MULTICALL:
         contain = False
     else:
@@ -282,18 +283,19 @@ cdef int restart_in_section(State state) except -1:
 cdef int forget(State state) except -1:
     """Let go of all plans, and so of the plugins that they call."""
     cdef object _plans  # released after the section
+    cdef object multicall
     with cython.critical_section(state):
         for plan in state.plans:
             retire(state, plan)
         jt_forget_plans(&state.c)
-        _plans = state.plans
+        _plans, multicall = state.plans, state.multicall
         state.next = 0
         state.forgotten += 1
         state.plans = (None,) * JT_PLANS
     _plans = None
     sweep(<PyObject *>state)
-    if state.multicall is not None:
-        forget_plan(state.multicall, state.home.name)
+    if multicall is not None:
+        forget_plan(multicall, state.home.name)
     return 0
 
 
