@@ -109,7 +109,7 @@ cdef class Recorder:
 
     def forget_implementations(self):
         """Let go of the twins, and with them of the plugins."""
-        self.twins = {}
+        self.twins.clear()  # not another dictionary: threads may just be looking into this one
 
     def rows(self):
         """``(hook, plugin, calls, own ns, total ns)``, for each thread."""
