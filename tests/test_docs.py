@@ -251,13 +251,18 @@ def test_interfaces_and_tables(names: dict[str, Any], tmp_path: Path) -> None:
     names["filter"].channel(1)
 
 
+def compile_as_the_page_says(page: str, source: Path, containing: str) -> None:
+    source.write_text(block(page, "c", containing))
+    command = block(page, "", source.name)
+    command = re.sub(r"^cc ", lambda _: shlex.join(compiler()) + " ", command)
+    command = command.replace("python ", shlex.quote(sys.executable) + " ")
+    subprocess.run(command, shell=True, check=True, env=build.ENVIRONMENT, cwd=source.parent)
+
+
 @needs_compiler
 def test_a_plugin_that_says_what_it_is(names: dict[str, Any], tmp_path: Path) -> None:
     page = "docs/native-plugins.md"
-    (tmp_path / "filter.c").write_text(block(page, "c", "<jumptable/plugin.h>"))
-    command = re.sub(r"^cc ", lambda _: shlex.join(compiler()) + " ", block(page, "", "filter.c"))
-    command = command.replace("python ", shlex.quote(sys.executable) + " ")
-    subprocess.run(command, shell=True, check=True, env=build.ENVIRONMENT)
+    compile_as_the_page_says(page, tmp_path / "filter.c", "<jumptable/plugin.h>")
     assert run_page(page, names, "SignatureError") >= 3
     assert names["apply"](1.5) == 3.0
     assert names["plugin"].lookup("scale")(1.5, 3) == 4.5
@@ -266,10 +271,7 @@ def test_a_plugin_that_says_what_it_is(names: dict[str, Any], tmp_path: Path) ->
 @needs_compiler
 def test_counters(names: dict[str, Any], tmp_path: Path) -> None:
     page = "docs/counters.md"
-    (tmp_path / "worker.c").write_text(block(page, "c", "<jumptable/counter.h>"))
-    command = re.sub(r"^cc ", lambda _: shlex.join(compiler()) + " ", block(page, "", "worker.c"))
-    command = command.replace("python ", shlex.quote(sys.executable) + " ")
-    subprocess.run(command, shell=True, check=True, env=build.ENVIRONMENT, cwd=tmp_path)
+    compile_as_the_page_says(page, tmp_path / "worker.c", "<jumptable/counter.h>")
     try:
         assert run_page(page, names, "import jumptable as jt") >= 15
     finally:

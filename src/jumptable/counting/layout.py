@@ -98,12 +98,14 @@ def head_size(begin: bytes, path: str) -> int:
 
     Raises ValueError for what is no file of shared counters, or is damaged.
     """
-    if len(begin) < FIXED:
-        found = f"has {len(begin)} bytes" if begin else "is empty"
-        _refuse(path, f"it {found}, and its header alone has {FIXED}")
-    magic, version, order, size, *_ = FIELDS.unpack_from(begin)
-    if magic != MAGIC:
+    magic = begin[: len(MAGIC)]
+    if not begin:
+        _refuse(path, "it is empty", foreign=True)
+    if magic != MAGIC[: len(begin)]:
         _refuse(path, f"it begins with {magic!r} instead of {MAGIC!r}", foreign=True)
+    if len(begin) < FIXED:
+        _refuse(path, f"it has {len(begin)} bytes, and its header alone has {FIXED}")
+    _, version, order, size, *_ = FIELDS.unpack_from(begin)
     if order != ORDER:
         _refuse(path, "its byte order is another machine's, or was changed")
     if version != VERSION:
