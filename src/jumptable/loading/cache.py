@@ -1,0 +1,119 @@
+"""The folder of what is remembered from run to run: files that are whole and our own, or not there.
+
+What is in it can be lost at any time, and only makes things faster: whatever is wrong with a file
+or with the folder, `read` gives None and `write` gives False. Files are replaced as a whole, so
+that racing processes see the old one or the new one. They are trusted only if they belong to this
+user and nobody else may write them, and if their checksum is right, which a file that was cut or
+damaged fails.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from binascii import crc32
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
+
+__all__ = ["VARIABLE", "folder", "name_for", "read", "write"]
+
+VARIABLE: Final = "JUMPTABLE_CACHE"
+OFF = ("off", "0")
+
+MAGIC = b"jumptable\r\n\x00\x01"  # ends in the layout's version
+CHECKSUM = 4
+LARGEST = 1 << 28
+
+
+def folder() -> str | None:
+    """Where files are kept; None if ``JUMPTABLE_CACHE=off``, or if there is no home for them.
+
+    The environment variable names another folder; without it, it is the user's cache folder.
+    Makes nothing.
+    """
+    chosen = os.environ.get(VARIABLE)
+    if chosen:
+        return None if chosen.lower() in OFF else os.path.abspath(chosen)
+    if os.name == "nt":
+        base = os.environ.get("LOCALAPPDATA", "")
+    elif sys.platform == "darwin":
+        base = os.path.expanduser("~/Library/Caches")
+    else:
+        base = os.environ.get("XDG_CACHE_HOME", "")
+        if not os.path.isabs(base):  # which the XDG specification says to ignore
+            base = os.path.expanduser("~/.cache")
+    return os.path.join(base, "jumptable") if os.path.isabs(base) else None
+
+
+def name_for(kind: str, key: str) -> str:
+    """A file's name for what ``key`` says; two keys may share one, so the content must tell."""
+    text = os.fsencode(key)
+    return f"{kind}-{crc32(text):08x}-{len(text):x}"
+
+
+def read(name: str) -> bytes | None:
+    """A file's content; None if there is none that can be trusted."""
+    where = folder()
+    if where is None:
+        return None
+    flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+    # Neither a link to elsewhere, nor a pipe to wait for.
+    flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    try:
+        if not _is_own(os.stat(where)):
+            return None
+        descriptor = os.open(os.path.join(where, name), flags)
+        try:
+            status = os.fstat(descriptor)
+            if not (stat.S_ISREG(status.st_mode) and _is_own(status) and status.st_size <= LARGEST):
+                return None
+            with os.fdopen(descriptor, "rb", closefd=False) as file:
+                whole = file.read(LARGEST)
+        finally:
+            os.close(descriptor)
+    except (OSError, ValueError, MemoryError):
+        return None
+    head = len(MAGIC) + CHECKSUM
+    content = whole[head:]
+    if whole[:head] != MAGIC + crc32(content).to_bytes(CHECKSUM, "little"):
+        return None
+    return content
+
+
+def write(name: str, content: bytes) -> bool:
+    """Replace a file by one with this content; False if that cannot be."""
+    where = folder()
+    if where is None:
+        return False
+    temporary = None
+    try:
+        os.makedirs(os.path.dirname(where), exist_ok=True)
+        try:
+            os.mkdir(where, 0o700)
+        except FileExistsError:
+            if not _is_own(os.stat(where)):
+                return False
+        from tempfile import mkstemp
+
+        descriptor, temporary = mkstemp(prefix=name + ".", suffix=".tmp", dir=where)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(MAGIC + crc32(content).to_bytes(CHECKSUM, "little") + content)
+        os.replace(temporary, os.path.join(where, name))
+    except (OSError, ValueError):
+        if temporary is not None:
+            from contextlib import suppress
+
+            with suppress(OSError):
+                os.unlink(temporary)
+        return False
+    return True
+
+
+def _is_own(status: os.stat_result) -> bool:
+    """Whether it is this user's, and no other may write it. Windows' own folders see to that."""
+    if os.name == "nt":
+        return True
+    return status.st_uid == os.geteuid() and not status.st_mode & 0o022
