@@ -42,8 +42,12 @@ from .errors import (
     SymbolNotFoundError,
     UnboundSlotError,
 )
+from .loading.lazy import lazy, lazy_group
 from .loading.plugin import Plugin
 from .loading.registry import open
+from .loading.warm import warm
+from .loading.warmreport import WarmProgress, WarmReport
+from .loading.warmup import Warmup
 
 __version__ = "0.1.0"
 
@@ -69,7 +73,13 @@ __all__ = [
     "Table",
     "UnboundSlotError",
     "Variable",
+    "WarmProgress",
+    "WarmReport",
+    "Warmup",
     "from_pointer",
     "get_include",
+    "lazy",
+    "lazy_group",
     "open",
+    "warm",
 ]

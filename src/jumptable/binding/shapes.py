@@ -25,6 +25,7 @@ __all__ = [
     "clashes",
     "is_empty",
     "is_plain",
+    "method_signature",
     "misfits",
     "shape_of",
     "shape_of_function",
@@ -322,3 +323,24 @@ def _never(given: CType, taken: CType) -> bool:
 
 def _quoted(names: list[str]) -> str:
     return ", ".join(map(repr, names))
+
+
+def method_signature(cls: type | None, name: str) -> inspect.Signature | None:
+    """How instances' method ``name`` may be called; None where no class, or it itself, tells."""
+    if cls is None:
+        return None
+    import inspect
+
+    found = inspect.getattr_static(cls, name)
+    try:
+        signature = inspect.signature(getattr(found, "__func__", found))
+    except (TypeError, ValueError):
+        return None
+    parameters = list(signature.parameters.values())
+    if parameters and not isinstance(found, staticmethod):
+        bound = parameters[0].kind in (
+            inspect.Parameter.POSITIONAL_ONLY,
+            inspect.Parameter.POSITIONAL_OR_KEYWORD,
+        )
+        parameters = parameters[bound:]
+    return signature.replace(parameters=parameters)

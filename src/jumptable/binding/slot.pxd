@@ -11,4 +11,12 @@ cdef class Slot:
     cdef readonly str __name__
 
 
+cdef class Pending:
+    cdef object facade
+    cdef object member
+    cdef object opening  # its ``open()`` binds what is pending, or raises
+    cdef object interface
+    cdef readonly str __name__
+
+
 cdef Slot new_slot(object facade, object member, str name, Counter counter)

@@ -1,3 +1,4 @@
+from inspect import Signature
 from typing import Any
 
 class Slot:
@@ -9,6 +10,12 @@ class Slot:
 class Unbound:
     __name__: str
     def __init__(self, table: str, name: str) -> None: ...
+    def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
+
+class Pending:
+    __name__: str
+    @property
+    def __signature__(self) -> Signature | None: ...
     def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
 
 class Guarded:

@@ -109,6 +109,41 @@ cdef class Unbound:
 
 
 @cython.final
+cdef class Pending:
+    """What a slot of a lazy table holds until its plugin is bound: the first call does that.
+
+    One that was read from the facade before calls whatever is bound, as a Slot does.
+    """
+
+    def __init__(self, facade, member, opening, interface, str name not None):
+        self.facade = facade
+        self.member = member
+        self.opening = opening
+        self.interface = interface
+        self.__name__ = name
+
+    def __call__(self, *args, **kwargs):
+        target = jt_load_member(<PyObject *>self.facade, <PyObject *>self.member)
+        if target is self:
+            self.opening.open(self.__name__)
+            target = jt_load_member(<PyObject *>self.facade, <PyObject *>self.member)
+        return target(*args, **kwargs)
+
+    @property
+    def __signature__(self):
+        """The interface's own, for `inspect.signature`: asking the plugin would open it."""
+        from .shapes import method_signature
+
+        return method_signature(self.interface.type, self.__name__)
+
+    def __repr__(self):
+        return f"<slot {self.__name__!r} of {type(self.facade).__name__}, not loaded yet>"
+
+    def __reduce__(self):
+        raise TypeError(f"cannot pickle the slot {self.__name__!r}: it belongs to this process")
+
+
+@cython.final
 @cython.no_gc_clear
 cdef class Guarded:
     """Calls ``function``; reports what it raises, as an exception in ``where``, and gives ``zero``.

@@ -25,7 +25,7 @@ from libc.stdint cimport uint32_t, uintptr_t
 
 from .facade cimport jt_load_member, jt_word_of
 from .records cimport Records, jt_bind, jt_slot, jt_store_all
-from .slot cimport Slot, new_slot
+from .slot cimport Pending, Slot, new_slot
 
 import sys
 from types import ModuleType
@@ -116,6 +116,7 @@ cdef class Table:
     cdef list counters  # of calls, by index, or None
     cdef dict followers  # by index: what C calls back, and `slot` gives if nothing is counted
     cdef Records records
+    cdef object opening  # what binds the slots of a lazy table, or None
     cdef object __weakref__
 
     def __cinit__(self, *interfaces, bint count=False):
@@ -197,7 +198,15 @@ cdef class Table:
             from .interfaces import fit_object
 
             targets = fit_object(self.interface, members, source, described)
-        self.publish(indices, targets, source if resolve is not None else None)
+        self.publish(indices, targets, source if resolve is not None else None, NULL)
+
+    def retry(self):
+        """Let the next call of a lazy table try again to load its plugin, which has failed.
+
+        Does nothing if nothing has failed. Safe to call from any thread.
+        """
+        if self.opening is not None:
+            self.opening.retry()
 
     def slot(self, name):
         """A callable that calls whatever is bound to ``name`` at the moment of each call.
@@ -240,7 +249,7 @@ cdef class Table:
     def __repr__(self):
         return (
             f"<Table of {self.interface.name}, {len(self.names)} slots, "
-            f"generation {self.generation}>"
+            f"generation {self.generation}{'' if self.opening is None else self.opening}>"
         )
 
     def __reduce__(self):
@@ -285,8 +294,10 @@ cdef class Table:
             slot = self.followers.setdefault(index, slot)
         return slot
 
-    cdef publish(self, list indices, list targets, plugin):
-        """Bind what was checked."""
+    cdef bint publish(
+        self, list indices, list targets, plugin, const uintptr_t *after
+    ) except -1:
+        """Bind what was checked; nothing, and 0, if another bind came ``after`` that one."""
         cdef Py_ssize_t position, index, done = 0, count = len(indices)
         cdef jt_bind *binds = <jt_bind *>PyMem_Calloc(count, sizeof(jt_bind))
         cdef object _replaced = plugin  # released after the section
@@ -309,7 +320,9 @@ cdef class Table:
                 if made:
                     self.choose_functions(binds, indices, targets)
                 with cython.critical_section(self.targets):
-                    if made == self.records.made:
+                    if after != NULL and after[0] != self.binds:
+                        done = -1
+                    elif made == self.records.made:
                         jt_store_all(binds, count, self.binds + 1)
                         _replaced, self.source = self.source, plugin
                         jt_store_number(&self.binds, self.binds + 1)
@@ -318,6 +331,17 @@ cdef class Table:
             for position in range(count):
                 Py_XDECREF(binds[position].target)
             PyMem_Free(binds)
+        return done > 0
+
+    cdef list pending(self):
+        """The indices of the slots that wait for the first call."""
+        cdef Py_ssize_t index
+        cdef list indices = []
+        for index in range(len(self.names)):
+            target = jt_load_member(<PyObject *>self.targets, <PyObject *>self.words[index])
+            if type(target) is Pending and (<Pending>target).facade is self.targets:
+                indices.append(index)
+        return indices
 
     cdef void find_lines(self, jt_bind *binds, list indices) noexcept:
         """Which slots C has asked for."""
@@ -388,6 +412,62 @@ cdef class Table:
                     raise MemoryError
                 Py_INCREF(self)  # never given up
                 return line
+
+
+def new_lazy_table(interface, opening not None, bint count=False):
+    """A Table whose slots call ``opening.open(name)`` first, which is to call `bind_pending`."""
+    cdef Table table = Table(interface, count=count)
+    cdef Py_ssize_t index
+    cdef PyObject **word
+    cdef PyObject *unbound
+    table.opening = opening
+    for index in range(len(table.names)):
+        member = table.words[index]
+        pending = Pending(table.targets, member, opening, table.interface, table.names[index])
+        word = jt_word_of(<PyObject *>table.targets, <PyObject *>member)
+        unbound = word[0]  # nobody else has the table yet
+        Py_INCREF(pending)
+        word[0] = <PyObject *>pending
+        Py_XDECREF(unbound)
+    return table
+
+
+def opening_of(Table table not None):
+    """The ``opening`` of a lazy table; None for any other."""
+    return table.opening
+
+
+def is_pending(Table table not None):
+    """Whether a slot of a lazy table waits for the first call."""
+    return bool(table.pending())
+
+
+def bind_pending(Table table not None, plugin not None, factory=None):
+    """Bind what still waits for the first call; what was bound by hand meanwhile stays.
+
+    Raises what `Table.bind` does.
+    """
+    cdef uintptr_t binds
+    cdef list members = [], names = [], waiting
+    cdef dict found
+    for index in table.pending():
+        members.append(table.members[index])
+        names.append(table.names[index])
+    if not names:
+        return
+    sys.audit("jumptable.swap", table.interface.name, shown(plugin), names)
+    targets = resolver_of(plugin)(plugin, table.interface, members, factory)
+    found = dict(zip(names, targets, strict=True))
+    while True:
+        binds = jt_load_number(&table.binds)
+        # Of two threads that come here, the first binds all, and the second finds nothing left.
+        waiting, targets = [], []
+        for index in table.pending():
+            if table.names[index] in found:
+                waiting.append(index)
+                targets.append(found[table.names[index]])
+        if not waiting or table.publish(waiting, targets, plugin, &binds):
+            return
 
 
 cdef jt_slot *get_slot_of(PyObject *given, const char *name, const char *signature) except NULL:

@@ -54,9 +54,10 @@ if TYPE_CHECKING:
     Target = str | os.PathLike[str] | ModuleType | EntryPoint
 
 else:
+    Target = object
     ModuleType = type(sys)  # importing types takes longer than opening a module
 
-__all__ = ["is_library", "open"]
+__all__ = ["Target", "for_later", "is_library", "is_opening", "open", "somebody_is_opening"]
 
 _opened: dict[object, Plugin] = {}
 _files: dict[tuple[int, int] | None, Plugin] = {}
@@ -109,10 +110,53 @@ def open(target: Target) -> Plugin:
     if isinstance(value, str) and hasattr(target, "group"):
         module, colon, attribute = value.partition("[")[0].partition(":")
         return _open_name(module.strip(), colon, attribute.strip())
-    raise TypeError(
-        "jumptable.open() takes a path, a library's or a module's name, 'module:object', an "
+    raise _no_target(target, "open")
+
+
+def _no_target(target: object, function: str) -> TypeError:
+    return TypeError(
+        f"jumptable.{function}() takes a path, a library's or a module's name, 'module:object', an "
         f"EntryPoint or a module, not {type(target).__name__}"
     )
+
+
+def for_later(target: Target, function: str) -> tuple[Target, str]:
+    """A target that means later what it means now, and its text; opens nothing.
+
+    A relative path is made absolute. TypeError, which names ``function``, for what `open` refuses.
+    """
+    if isinstance(target, ModuleType):
+        return target, _module_name(target)
+    if isinstance(target, os.PathLike):
+        return _from_here(os.fsdecode(target))
+    if isinstance(target, str):
+        text = str(target)
+        if is_library(text) and _has_separator(text):
+            return _from_here(text)
+        return text, text
+    value = getattr(target, "value", None)
+    if isinstance(value, str) and hasattr(target, "group"):
+        return target, value
+    raise _no_target(target, function)
+
+
+def somebody_is_opening() -> bool:
+    """Whether a native library is being opened, by any thread."""
+    if _lock.acquire(blocking=False):
+        _lock.release()
+        return is_opening()
+    return True
+
+
+def _from_here(path: str) -> tuple[str, str]:
+    # Not normalised: ".." after a symbolic link leads elsewhere. Absolute, it has a separator.
+    path = os.path.join(os.getcwd(), path)
+    return path, path
+
+
+def is_opening() -> bool:
+    """Whether this thread is opening a native library: it is called by a constructor."""
+    return _lock._is_owned()  # type: ignore[attr-defined, no-any-return]
 
 
 def is_library(text: str) -> bool:

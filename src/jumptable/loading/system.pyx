@@ -33,6 +33,10 @@ cdef extern from "system.h":
     ) except -1
     list jt_search()
 
+cdef extern from "exiting.h":
+    void jt_watch_exit() noexcept
+    void jt_leave_early() noexcept
+
 cdef extern from "../include/jumptable/abi.h":
     const int JUMPTABLE_ABI
 
@@ -171,3 +175,13 @@ def loaded_path(str name not None):
     if handle == NULL or jt_image_init(&image, handle) < 0 or image.path == NULL:
         return None
     return PyUnicode_DecodeFSDefault(image.path)
+
+
+def watch_exit():
+    """Let `leave_early` be called later on; once in a process."""
+    jt_watch_exit()
+
+
+def leave_early():
+    """Let the process's exit run no destructors of libraries: it would wait for one that hangs."""
+    jt_leave_early()
