@@ -326,11 +326,11 @@ def _quoted(names: list[str]) -> str:
 
 
 def method_signature(cls: type | None, name: str) -> inspect.Signature | None:
-    """How instances' method ``name`` may be called; None where no class, or it itself, tells."""
-    if cls is None:
-        return None
+    """How instances' method ``name`` may be called: in any way without a class; None if unknown."""
     import inspect
 
+    if cls is None:
+        return inspect.signature(lambda *args, **kwargs: None)
     found = inspect.getattr_static(cls, name)
     try:
         signature = inspect.signature(getattr(found, "__func__", found))

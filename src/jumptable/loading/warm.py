@@ -41,9 +41,14 @@ def warm(
     arguments that make no sense. Safe to call from any thread.
     """
     named = _named(tables)
-    if within is not None and not within >= 0:
-        raise ValueError(f"within={within!r} is no number of seconds; None is without end")
-    if not isinstance(threads, int) or threads < 1:
+    if within is not None:
+        if not isinstance(within, (int, float)):
+            raise TypeError(f"within={within!r} is no number of seconds; None is without end")
+        if not within >= 0:
+            raise ValueError(f"within={within!r} is no number of seconds; None is without end")
+    if not isinstance(threads, int):
+        raise TypeError(f"threads={threads!r} is no number of threads; one is the least")
+    if threads < 1:
         raise ValueError(f"threads={threads!r} is no number of threads; one is the least")
     if progress is not None and not callable(progress):
         raise TypeError(
