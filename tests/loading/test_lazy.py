@@ -148,12 +148,12 @@ def test_signatures_of_all_kinds_of_methods() -> None:
         @classmethod
         def of_class(cls, b: int) -> None: ...
 
-        def gathering(*args: int) -> None: ...  # type: ignore[misc]
+        def gathering(*args: int) -> None: ...
 
     facade = jt.lazy("nowhere", Kinds).facade
     assert shown_signature(facade.still) == "(a: int) -> int"
     assert shown_signature(facade.of_class) == "(b: int) -> None"
-    assert shown_signature(facade.gathering) == "(*args: int) -> None"
+    assert shown_signature(facade.gathering) == "(*args: int) -> None"  # type: ignore[misc]
     untyped = jt.lazy("nowhere", {"f": None}).facade
     assert shown_signature(untyped.f) == "(*args, **kwargs)"
 

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 __all__ = ["Warmup", "begin"]
 
 PAUSE = 12  # times the load
+BEGINNING = 0.05  # seconds, at most, before the first load
 SLICE = 0.01  # of a pause, in seconds, after which the foreground is looked at again
 GRACE = 0.25  # for an exit or a fork, seconds
 # A load that takes longer than that share of the budget, or so many seconds, is given company.
@@ -205,6 +206,8 @@ class Warmup:
             end_clock(clock)
 
     def _load_on(self) -> None:
+        # Who has just called `warm` may be about to give its first result.
+        self._pause(BEGINNING, float("inf"), 0.0)
         while True:
             with self._changed:
                 while self._holding:
@@ -236,7 +239,7 @@ class Warmup:
                 del self._running[name]
                 self._changed.notify_all()
             del table, error
-            self._pause(used, others, seconds)
+            self._pause(PAUSE * used, others, seconds)
 
     def _tell(self, progress: WarmProgress) -> None:
         if self._progress is None:
@@ -262,10 +265,10 @@ class Warmup:
             waited = True
         return waited and perf_counter() < until
 
-    def _pause(self, used: float, others: float, seconds: float) -> None:
-        """Leave the processor to threads that compute, if there are any, after such a load."""
+    def _pause(self, length: float, others: float, seconds: float) -> None:
+        """Leave the processor to threads that compute, if there are any, for a time."""
         share = busy_share()
-        until = perf_counter() + PAUSE * used
+        until = perf_counter() + length
         while others > share * seconds and self._queue and not self._cancelled:
             start = perf_counter()
             others = other_time()
