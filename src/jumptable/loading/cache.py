@@ -73,17 +73,13 @@ def read(name: str) -> bytes | None:
             status = os.fstat(descriptor)
             if not (stat.S_ISREG(status.st_mode) and _is_own(status) and status.st_size <= LARGEST):
                 return None
-            with os.fdopen(descriptor, "rb", closefd=False) as file:
-                whole = file.read(LARGEST)
+            head = os.read(descriptor, len(MAGIC) + CHECKSUM)
+            content = os.read(descriptor, status.st_size)  # less, if it is cut meanwhile
         finally:
             os.close(descriptor)
     except (OSError, ValueError, MemoryError):
         return None
-    head = len(MAGIC) + CHECKSUM
-    content = whole[head:]
-    if whole[:head] != MAGIC + crc32(content).to_bytes(CHECKSUM, "little"):
-        return None
-    return content
+    return content if head == MAGIC + crc32(content).to_bytes(CHECKSUM, "little") else None
 
 
 def write(name: str, content: bytes) -> bool:

@@ -129,16 +129,16 @@ def _made(
     shadowed: frozenset[str],
 ) -> list[EntryPoint]:
     rows = (
-        remembered.everything()
+        list(remembered.everything())
         if group is None
         else [(number, (group, name, value)) for number, name, value in remembered.rows(group)]
     )
     if shadowed:
         names = remembered.in_order
         rows = [row for row in rows if names[row[0]] not in shadowed]
-    distribution = remembered.distribution
+    distributions = remembered.distributions(root, {number for number, _ in rows})
     return [
-        kind(name, value, group)._for(distribution(root, number))  # type: ignore[attr-defined]
+        kind(name, value, group)._for(distributions[number])  # type: ignore[attr-defined]
         for number, (group, name, value) in rows
     ]
 

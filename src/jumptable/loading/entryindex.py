@@ -22,6 +22,7 @@ import errno
 import os
 import struct
 import sys
+from itertools import accumulate
 from time import time_ns
 
 from . import cache
@@ -63,46 +64,40 @@ class Remembered:
     ``content`` is a head of nine lengths, and as many parts: the key; the watched names, each
     with a NUL after it; the stats of the entry and of these; then, of the distributions that are
     the first of their name, the names and the folders (their positions, if the entry is an
-    archive), joined by NUL; the groups, each with where its rows start and end; the rows of all
-    groups, each of three lines; for each row, in the order in which they were declared, the number
+    archive), joined by NUL; the groups, each after a colon, which no number starts with, and before
+    where its rows start and end; the rows of all groups, each of three lines; for each row, in the order in which they were declared, the number
     of its group; and b"archive" or nothing.
     """
 
     __slots__ = (
-        "_distributions", "_folders", "_groups", "_names", "_rows", "archive", "content",
-        "large", "parts", "stats", "watched",
+        "_distributions", "_folders", "_names", "_rows", "_starts", "archive", "content", "empty",
+        "key", "large", "stats", "watched",
     )  # fmt: skip
 
-    def __init__(self, content: bytes, parts: list[bytes]) -> None:
+    def __init__(self, content: bytes, starts: list[int]) -> None:
         self.content = content
-        self.parts = parts
-        self.watched, self.stats = parts[1], parts[2]
-        self.archive = bool(parts[8])
+        self._starts = starts
+        self.key = self._part(0)
+        self.watched = self._part(1)
+        self.stats = self._part(2)
+        self.empty = not self._part(3)
+        self.archive = bool(self._part(8))
         self.large = False
         self._names: frozenset[str] | None = None
         self._folders: list[str] | None = None
-        self._groups: dict[str, tuple[int, int]] | None = None
         self._rows: dict[str, list[Row]] = {}
         self._distributions: dict[int, PathDistribution] = {}
 
     @classmethod
-    def of(cls, parts: list[bytes]) -> Remembered:
-        return cls(_HEAD.pack(*map(len, parts)) + b"".join(parts), parts)
-
-    @classmethod
-    def parse(cls, content: bytes, key: bytes) -> Remembered | None:
-        """None if it is about something else, which has the same file name or an older layout."""
+    def parse(cls, content: bytes) -> Remembered | None:
+        """None if it is not whole."""
         if len(content) < _HEAD.size:
             return None
-        start, parts = _HEAD.size, []
-        for length in _HEAD.unpack_from(content):
-            parts.append(content[start : start + length])
-            start += length
-        return cls(content, parts) if start == len(content) and parts[0] == key else None
+        starts = list(accumulate(_HEAD.unpack_from(content), initial=_HEAD.size))
+        return cls(content, starts) if starts[-1] == len(content) else None
 
-    @property
-    def empty(self) -> bool:
-        return not self.parts[3]
+    def _part(self, number: int) -> bytes:
+        return self.content[self._starts[number] : self._starts[number + 1]]
 
     @property
     def names(self) -> frozenset[str]:
@@ -113,32 +108,29 @@ class Remembered:
 
     @property
     def in_order(self) -> list[str]:
-        return _split(self.parts[3])
+        return _split(self._part(3))
 
     @property
     def folders(self) -> list[str]:
         if self._folders is None:
-            self._folders = _split(self.parts[4])
+            self._folders = _split(self._part(4))
         return self._folders
 
-    @property
-    def groups(self) -> dict[str, tuple[int, int]]:
-        if self._groups is None:
-            lines = iter(self.parts[5].decode().split("\n"))
-            self._groups = {
-                group: (int(start), int(end))
-                for group, start, end in zip(lines, lines, lines, strict=False)
-            }
-        return self._groups
+    def groups(self) -> list[str]:
+        """In the order in which they first appear."""
+        return [line[1:] for line in self._part(5).decode().split("\n")[1::3]]
 
     def rows(self, group: str) -> list[Row]:
         """What the group holds, distribution by distribution. Parses that part only."""
         rows = self._rows.get(group)
         if rows is None:
-            where = self.groups.get(group)
-            if where is None:
+            wanted = f"\n:{group}\n".encode("utf-8", "surrogatepass")
+            _, found, after = self._part(5).partition(wanted)
+            if not found:
                 return []
-            lines = iter(self.parts[6][where[0] : where[1]].decode().split("\n"))
+            start, end = map(int, after.split(b"\n", 2)[:2])
+            start, end = start + self._starts[6], end + self._starts[6]
+            lines = iter(self.content[start:end].decode().split("\n"))
             rows = [
                 (int(number), name, value)
                 for number, name, value in zip(lines, lines, lines, strict=False)
@@ -148,30 +140,28 @@ class Remembered:
 
     def everything(self) -> Iterator[tuple[int, Declared]]:
         """Each distribution's number with what it declares, in that order."""
-        if self.parts[7]:
-            groups = list(self.groups)
+        order = self._part(7).decode()
+        if order:
+            groups = self.groups()
             rows = [iter(self.rows(group)) for group in groups]
-            for which in map(int, self.parts[7].decode().split("\n")):
+            for which in map(int, order.split("\n")):
                 number, name, value = next(rows[which])
                 yield number, (groups[which], name, value)
 
-    def distribution(self, root: str, number: int) -> PathDistribution:
-        """As importlib.metadata makes them. Of an archive, LookupError if it is another by now."""
-        made = self._distributions.get(number)
-        if made is None:
+    def distributions(self, root: str, numbers: Iterable[int]) -> dict[int, PathDistribution]:
+        """At least these, as importlib.metadata makes them; not of an archive."""
+        made = self._distributions
+        missing = [number for number in numbers if number not in made]
+        if missing:
             from importlib.metadata import PathDistribution
-
-            if self.archive:
-                found = list(_listed(root))
-                for index, position in enumerate(self.folders):
-                    self._distributions[index] = found[int(position)]
-                return self._distributions[number]
             from pathlib import Path
 
-            # Not by a call: on 3.12 and 3.13 that looks for abstract methods, which takes longer.
-            made = object.__new__(PathDistribution)
-            made.__init__(Path(root, self.folders[number]))  # type: ignore[misc]
-            self._distributions[number] = made
+            parent = Path(root)
+            for number in missing:
+                # Not by a call: on 3.12 and 3.13 that looks for abstract methods, and takes longer.
+                one = object.__new__(PathDistribution)
+                PathDistribution.__init__(one, parent / self.folders[number])
+                made[number] = one
         return made
 
 
@@ -188,7 +178,9 @@ def look_up(root: str) -> Remembered | None:
         return NOTHING
     key = _key(root)
     content = cache.read(cache.name_for(KIND, os.fsdecode(key)))
-    written = None if content is None else Remembered.parse(content, key)
+    written = None if content is None else Remembered.parse(content)
+    if written is not None and written.key != key:  # another with the same file name
+        written = None
     if written is not None and take(where, written.watched) == written.stats:
         return _keep(root, written)
     new = scan(root, key, written or old)
@@ -296,7 +288,7 @@ def _scan_folder(
         return None
     known, before = ({}, {}) if old is None else (_stats(old), _by_folder(old))
     watched, stats = [], [_settled(itself, started)]
-    kept: dict[str, tuple[str, list[Declared]]] = {}
+    kept: dict[str, tuple[PathDistribution, str, list[Declared]]] = {}
     for distribution, folder, files in zip(found, folders, watches, strict=True):
         mine = [(file, _settled(stat, started)) for file, stat in files]
         unchanged = all(known.get(file) == stat != UNSETTLED for file, stat in mine)
@@ -305,23 +297,27 @@ def _scan_folder(
         first = name not in kept
         if first:
             if past is not None:
-                kept[name] = folder, past[1]
-            elif mine[0][0].endswith(ENTRY_POINTS):
-                kept[name] = folder, _declared(distribution)
+                declared = past[1]
             else:
-                kept[name] = folder, []
+                listed = mine[0][0].endswith(ENTRY_POINTS)
+                declared = _declared(distribution) if listed else []
+            kept[name] = distribution, folder, declared
         if first or len(mine) > 1:  # whose name is in a file can get another one
             for file, stat in mine:
                 watched.append(file)
                 stats.append(stat)
-    return _remember(
+    new = _remember(
         key,
         b"".join(watched),
         b"".join(stats),
         list(kept),
-        [folder for folder, _ in kept.values()],
-        [declared for _, declared in kept.values()],
+        [folder for _, folder, _ in kept.values()],
+        [declared for _, _, declared in kept.values()],
     )
+    for number, (distribution, _, declared) in enumerate(kept.values()):
+        if declared:
+            new._distributions[number] = distribution
+    return new
 
 
 def _watches(root: str, folders: list[str]) -> list[list[tuple[bytes, bytes]]] | None:
@@ -352,8 +348,8 @@ def _watches(root: str, folders: list[str]) -> list[list[tuple[bytes, bytes]]] |
             files = [(info, of_info)]
         else:
             return None
-        stem, suffix = os.path.splitext(folder)
-        if suffix not in SUFFIXES or not stem.partition("-")[0]:
+        stem = folder.removesuffix(SUFFIXES[0]).removesuffix(SUFFIXES[1])
+        if stem == folder or not stem.partition("-")[0].strip("."):  # named by what is in a file
             files.append((info, of_info))
             for source in (b"/METADATA\0", b"/PKG-INFO\0"):
                 stat = take(root, info[:-1] + source)[WIDTH:]
@@ -383,26 +379,26 @@ def _remember(
                 raise ValueError("a line break in an entry point")
             lines += [str(number), name, value]
             order.append(group)
-    bodies, where, start = [], [], 0
+    bodies, where, start = [], [""], 0
     for group, lines in groups.items():
         body = "\n".join(lines).encode()
         bodies.append(body)
-        where += [group, str(start), str(start + len(body))]
+        where += [":" + group, str(start), str(start + len(body))]
         start += len(body)
     numbers = {group: str(number) for number, group in enumerate(groups)}
-    return Remembered.of(
-        [
-            key,
-            watched,
-            stats,
-            _joined(names),
-            _joined(folders),
-            "\n".join(where).encode(),
-            b"".join(bodies),
-            "\n".join([numbers[group] for group in order]).encode(),
-            b"archive" if archive else b"",
-        ]
-    )
+    parts = [
+        key,
+        watched,
+        stats,
+        _joined(names),
+        _joined(folders),
+        "\n".join(where).encode(),
+        b"".join(bodies),
+        "\n".join([numbers[group] for group in order]).encode(),
+        b"archive" if archive else b"",
+    ]
+    content = _HEAD.pack(*map(len, parts)) + b"".join(parts)
+    return Remembered(content, list(accumulate(map(len, parts), initial=_HEAD.size)))
 
 
 def _name(distribution: Distribution) -> str:
@@ -459,7 +455,7 @@ def _write(new: Remembered, first: bool) -> None:
     settled = any(stat != UNSETTLED for stat in _slices(new.stats))
     if not settled or (new.empty and not new.large):
         return
-    if cache.write(cache.name_for(KIND, os.fsdecode(new.parts[0])), new.content) and first:
+    if cache.write(cache.name_for(KIND, os.fsdecode(new.key)), new.content) and first:
         cache.prune(KIND, MOST_FILES, _is_gone)
 
 

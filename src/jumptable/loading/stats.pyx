@@ -1,7 +1,7 @@
 """What says whether files are still the same: their stat, for all of a folder in one go.
 
 Compiled because it is most of what a look into an index costs: an `os.stat` is two thirds Python.
-The GIL is released meanwhile; nothing is shared.
+The GIL is released meanwhile: what is written to is nobody else's until `take` returns it.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -56,9 +56,9 @@ def take(str path not None, bytes names not None=b"", bint follow=True):
         raise ValueError("embedded null byte")
     taken = PyBytes_FromStringAndSize(NULL, (1 + names.count(b"\0")) * WIDTH)
     words = <int64_t *>PyBytes_AS_STRING(taken)
+    folder_name = PyBytes_AS_STRING(where)
     name = PyBytes_AS_STRING(names)
     end = name + PyBytes_GET_SIZE(names)
-    folder_name = PyBytes_AS_STRING(where)
     with nogil:
         folder = jt_stats_open(folder_name)
         jt_stats_take(folder, b"", True, words)
