@@ -13,12 +13,14 @@ import os
 import stat
 import sys
 from binascii import crc32
+from time import time_ns
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Final
 
-__all__ = ["VARIABLE", "folder", "name_for", "read", "write"]
+__all__ = ["VARIABLE", "folder", "name_for", "prune", "read", "write"]
 
 VARIABLE: Final = "JUMPTABLE_CACHE"
 OFF = ("off", "0")
@@ -26,6 +28,7 @@ OFF = ("off", "0")
 MAGIC = b"jumptable\r\n\x00\x01"  # ends in the layout's version
 CHECKSUM = 4
 LARGEST = 1 << 28
+UNFINISHED_NS = 3600 * 10**9  # no writer takes as long
 
 
 def folder() -> str | None:
@@ -70,17 +73,13 @@ def read(name: str) -> bytes | None:
             status = os.fstat(descriptor)
             if not (stat.S_ISREG(status.st_mode) and _is_own(status) and status.st_size <= LARGEST):
                 return None
-            with os.fdopen(descriptor, "rb", closefd=False) as file:
-                whole = file.read(LARGEST)
+            head = os.read(descriptor, len(MAGIC) + CHECKSUM)
+            content = os.read(descriptor, status.st_size)  # less, if it is cut meanwhile
         finally:
             os.close(descriptor)
     except (OSError, ValueError, MemoryError):
         return None
-    head = len(MAGIC) + CHECKSUM
-    content = whole[head:]
-    if whole[:head] != MAGIC + crc32(content).to_bytes(CHECKSUM, "little"):
-        return None
-    return content
+    return content if head == MAGIC + crc32(content).to_bytes(CHECKSUM, "little") else None
 
 
 def write(name: str, content: bytes) -> bool:
@@ -110,6 +109,44 @@ def write(name: str, content: bytes) -> bool:
                 os.unlink(temporary)
         return False
     return True
+
+
+def prune(kind: str, most: int, gone: Callable[[bytes], bool]) -> None:
+    """If there are more than ``most`` files of a kind, remove those whose content is ``gone``.
+
+    And those that cannot be read, what a writer that was killed has left, and, if that is not
+    enough, the oldest half. Costs one listing of the folder where there are no more than that.
+    """
+    where = folder()
+    if where is None:
+        return
+    try:
+        names = [name for name in os.listdir(where) if name.startswith(kind + "-")]
+    except OSError:
+        return
+    if len(names) <= most:
+        return
+    kept: list[tuple[int, str]] = []
+    for name in names:
+        content = read(name)
+        try:
+            written = os.stat(os.path.join(where, name)).st_mtime_ns
+            if name.endswith(".tmp"):
+                useless = written < time_ns() - UNFINISHED_NS
+            else:
+                useless = content is None or gone(content)
+            if useless:
+                os.unlink(os.path.join(where, name))
+            else:
+                kept.append((written, name))
+        except OSError:  # somebody else was faster
+            continue
+    if len(kept) > most:
+        for _, name in sorted(kept)[: len(kept) - most // 2]:
+            try:
+                os.unlink(os.path.join(where, name))
+            except OSError:
+                continue
 
 
 def _is_own(status: os.stat_result) -> bool:

@@ -1,0 +1,5 @@
+from typing import Final
+
+WIDTH: Final[int]
+
+def take(path: str, names: bytes = b"", follow: bool = True) -> bytes: ...
