@@ -12,6 +12,10 @@ of pointers that ctypes, cffi, Cython, numba or SciPy hold. A `Table` holds an i
 bound again while it is called, from Python and, with the headers in `get_include()`, from C.
 `Counter` and `Counters` count what any number of threads, C code and processes do.
 
+`lazy` makes a table that opens its plugin at the first call, `warm` loads such tables in the
+background, `entry_points` finds plugins that are installed, from an index, and `lazy_group` makes
+lazy tables of them.
+
 What cannot be opened or looked up is a `PluginError`, what does not fit an interface an
 `InterfaceError`; an argument that a function refuses is a TypeError, OverflowError or ValueError.
 Each says what was found and what was expected.
@@ -42,12 +46,17 @@ from .errors import (
     SymbolNotFoundError,
     UnboundSlotError,
 )
+from .loading.discovery import entry_points
 from .loading.lazy import lazy, lazy_group
 from .loading.plugin import Plugin
 from .loading.registry import open
 from .loading.warm import warm
-from .loading.warmreport import WarmProgress, WarmReport
-from .loading.warmup import Warmup
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .loading.warmreport import WarmProgress as WarmProgress
+    from .loading.warmreport import WarmReport as WarmReport
+    from .loading.warmup import Warmup as Warmup
 
 __version__ = "0.1.0"
 
@@ -76,6 +85,7 @@ __all__ = [
     "WarmProgress",
     "WarmReport",
     "Warmup",
+    "entry_points",
     "from_pointer",
     "get_include",
     "lazy",
@@ -83,3 +93,19 @@ __all__ = [
     "open",
     "warm",
 ]
+
+
+def __getattr__(name: str) -> object:
+    # What only `warm` makes need not be imported before.
+    if name in ("WarmProgress", "WarmReport", "Warmup"):
+        from .loading import warmup
+
+        return getattr(warmup, name)
+    import sys
+
+    module = sys.modules[__name__]
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name, obj=module)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

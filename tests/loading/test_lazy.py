@@ -222,6 +222,46 @@ def test_what_is_wrong_at_once() -> None:
         jt.lazy("json", Filter, factory=len)  # type: ignore[call-overload]
 
 
+# ---- groups of entry points -----------------------------------------------------------------
+
+
+def install(folder: Path, distribution: str, points: str) -> None:
+    metadata = folder / f"{distribution}-1.0.dist-info"
+    metadata.mkdir(parents=True)
+    (metadata / "METADATA").write_text(f"Name: {distribution}\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text(points)
+
+
+@pytest.mark.thread_unsafe(reason="changes sys.path")
+def test_a_group_is_loaded_lazily(
+    module: Module, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = module()
+    points = f"[app.filters]\nplain = {name}\nmade = {name}:New\nbroken = no_such_module_4:X\n"
+    install(tmp_path, "first", points)
+    tables = jt.lazy_group("app.filters", Filter)
+    assert list(tables) == ["plain", "made", "broken"] and not imports(name)
+    assert all(type(table) is jt.Table for table in tables.values())
+    assert repr(tables["made"]).endswith(f"lazily from '{name}:New'>")
+    assert tables["plain"].facade.half(3.0) == 1.5 and imports(name) == 1
+    report = jt.warm(tables).wait()
+    assert list(report.loaded) == ["plain"] and list(report.failed) == ["made", "broken"]
+    with pytest.raises(jt.PluginInitError, match="no_such_module_4"):
+        tables["broken"].facade.half(1.0)
+    made = jt.lazy_group("app.filters", {"half": None}, factory="Doubling", count=True)["plain"]
+    assert made.facade.half(3.0) == 6.0 and made.calls == {"half": 1}
+    assert jt.lazy_group("app.nothing", Filter) == {}
+
+    other = tmp_path / "other"
+    install(other, "second", f"[app.filters]\nmade = {name}:Doubling\nplain = {name}\n")
+    monkeypatch.syspath_prepend(other)
+    with pytest.warns(RuntimeWarning, match="two entry points 'made': ") as caught:
+        tables = jt.lazy_group("app.filters", Filter)
+    assert len(caught) == 1 and caught[0].filename == __file__
+    assert f"{name}:Doubling is used, and {name}:New is not" in str(caught[0].message)
+    assert tables["made"].facade.half(3.0) == 6.0
+
+
 # ---- failures -----------------------------------------------------------------------------------
 
 

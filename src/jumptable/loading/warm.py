@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from ..binding.table import Table, opening_of
-from .warmup import Warmup, begin
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -11,6 +10,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .warmreport import WarmProgress
+    from .warmup import Warmup
 
 __all__ = ["warm"]
 
@@ -40,6 +40,8 @@ def warm(
     Returns at once; see `Warmup.wait` and `Warmup.cancel`. Raises TypeError or ValueError for
     arguments that make no sense. Safe to call from any thread.
     """
+    from .warmup import Warmup, begin
+
     named = _named(tables)
     if within is not None:
         if not isinstance(within, (int, float)):
