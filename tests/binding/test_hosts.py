@@ -142,6 +142,28 @@ def test_more_arguments_than_registers(host: Any, plugin: jt.Plugin, nogil: bool
         assert loaded(host, slot) == plugin.lookup(name).__self__.address
 
 
+@GIL
+def test_a_lazy_table_is_loaded_by_the_first_call_from_c(
+    host: Any, compile_plugin: Compile, unraisable: list[str], nogil: bool
+) -> None:
+    path = compile_plugin("basic")
+    given = INTERFACE["echo_double"]
+    table = jt.lazy(str(path), {"echo_double": given, "echo_int32": INTERFACE["echo_int32"]})
+    slots = [get(host, table, name, nogil) for name in table.names]
+    callback = loaded(host, slots[0])
+    assert table.plugin is None
+    assert host.echo_double(slots[0], nogil, 1.5) == 1.5
+    own = jt.open(path)
+    assert table.plugin is own and loaded(host, slots[0]) != callback
+    for slot, name in zip(slots, table.names, strict=True):
+        assert loaded(host, slot) == own.lookup(name, INTERFACE[name]).__self__.address
+    absent = jt.lazy("no_such_module_5", {"echo_double": given})
+    slot = get(host, absent, "echo_double", nogil)
+    for _ in range(2):
+        assert host.echo_double(slot, nogil, 1.5) == 0
+    assert len(unraisable) == 2 and unraisable[0].startswith("PluginInitError: no_such_module_5")
+
+
 def test_objects(host: Any, objects: jt.Plugin, unraisable: list[str]) -> None:
     table = jt.Table({"same": "object(object)"})
     slot = host.get_slot(table, "same", "object(object)")
