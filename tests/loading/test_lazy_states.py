@@ -46,16 +46,16 @@ class Finder:
 
 
 class LazyStates(RuleBasedStateMachine):
-    @initialize(count=st.booleans())
-    def make(self, count: bool) -> None:
+    @initialize(count=st.booleans(), broken=st.booleans())
+    def make(self, count: bool, broken: bool) -> None:
         self.finder = Finder()
+        self.finder.broken = broken  # what has been loaded cannot fail any more
         sys.meta_path.append(self.finder)
         self.table: jt.Table[Any] = jt.lazy(self.finder.name, dict.fromkeys(NAMES), count=count)
         self.early = {name: getattr(self.table.facade, name) for name in NAMES}
         self.slots: dict[str, object] = dict.fromkeys(NAMES, PENDING)
         self.failed = self.opened = False
-        self.loads = self.binds = self.calls = 0
-        self.counts = count
+        self.loads = self.binds = 0
 
     def teardown(self) -> None:
         if hasattr(self, "finder"):
