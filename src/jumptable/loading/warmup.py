@@ -114,9 +114,11 @@ class Warmup:
 
     def _is_over(self) -> bool:
         """Whether `wait` need not wait; the lock is held."""
-        if self._end is None and not self._running and (not self._queue or self._cancelled):
-            self._end = perf_counter()
-        return self._end is not None or self._is_late()
+        late = self._is_late()
+        if self._end is None and not self._running:
+            if not self._queue or self._cancelled or late:
+                self._end = perf_counter()
+        return self._end is not None or late
 
     def _is_late(self) -> bool:
         return self._deadline is not None and perf_counter() >= self._deadline
@@ -170,9 +172,13 @@ class Warmup:
         """Start the threads, of which one looks after the others."""
         from threading import Thread
 
-        for _ in range(min(self._threads, self._total)):
-            self._add_worker()
-        Thread(target=self._look_after, name="jumptable-warm", daemon=True).start()
+        try:
+            for _ in range(min(self._threads, self._total)):
+                self._add_worker()
+            Thread(target=self._look_after, name="jumptable-warm", daemon=True).start()
+        except BaseException:
+            self.cancel()
+            raise
 
     def _add_worker(self) -> None:
         from threading import Thread
@@ -190,12 +196,15 @@ class Warmup:
                 ends = [start + self._long for _, start in self._running.values()]
                 stuck = sum(end <= now for end in ends)
                 while len(self._workers) < min(self._threads, self._total) + stuck:
-                    self._add_worker()
+                    try:
+                        self._add_worker()
+                    except RuntimeError:
+                        break  # there are no threads to be had; those that there are go on
                 later = [end for end in ends if end > now]
                 if self._deadline is not None:
                     later.append(self._deadline)
                 self._changed.wait(min(later) - now if later else None)
-            # Those who wait for the budget's end wait for that, too.
+            self._is_over()
             self._changed.notify_all()
 
     def _work(self) -> None:
@@ -237,6 +246,7 @@ class Warmup:
             self._tell(WarmProgress(name, table, seconds, error, done, self._total))
             with self._changed:
                 del self._running[name]
+                self._is_over()  # from now on
                 self._changed.notify_all()
             del table, error
             self._pause(PAUSE * used, others, seconds)
