@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 import jumptable as jt
-import lazyhost
+import warmhost
 from competitors import Competitors
 from jumptable.measuring.timing import Spread, measure, statement
 from results import Results, met
@@ -109,10 +109,10 @@ def bench_later_calls(competitors: Competitors, results: Results, rounds: int) -
 
 @pytest.fixture
 def run_host(tmp_path: Path) -> Callable[[str], Any]:
-    lazyhost.make_plugins(tmp_path)
+    warmhost.make_plugins(tmp_path)
     environment = {**os.environ, "PYTHONPYCACHEPREFIX": str(tmp_path / "cache")}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
-    command = [sys.executable, lazyhost.__file__, str(tmp_path)]
+    command = [sys.executable, warmhost.__file__, str(tmp_path)]
 
     def run(mode: str) -> Any:
         done = subprocess.run(
@@ -146,7 +146,7 @@ def bench_first_result(run_host: Callable[[str], Any], results: Results) -> None
         ["  until all are loaded", f"{everything:.1f}", "", f"{1000 * eager / everything:.2f}"]
     )
     results.table(
-        f"{lazyhost.PLUGINS} Python plugins of {lazyhost.IMPORT_MS} ms: time to the first result, "
+        f"{warmhost.PLUGINS} Python plugins of {warmhost.IMPORT_MS} ms: time to the first result, "
         f"{PROCESSES} processes each",
         ("host", "median ms", "quartiles", "eager / this"),
         rows,
@@ -167,7 +167,7 @@ def bench_first_calls(run_host: Callable[[str], Any], results: Results) -> None:
         )
         entries.append({"name": name, "ms": shares})
     results.table(
-        f"The first call of each of {lazyhost.PLUGINS} plugins, a request every 12 ms at random, "
+        f"The first call of each of {warmhost.PLUGINS} plugins, a request every 12 ms at random, "
         f"{PROCESSES} processes",
         ("host", "p50 ms", "p90", "p99", "worst"),
         rows,

@@ -1,4 +1,4 @@
-"""A plugin host in a process of its own: ``python lazyhost.py FOLDER MODE``.
+"""A plugin host in a process of its own: ``python warmhost.py FOLDER MODE``.
 
 The folder holds the plugins that `make_plugins` writes. Prints what it measured, as JSON.
 """
