@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from _frozen_importlib_external import PathFinder
 
-from .entryindex import look_up
+from .entryindex import listed, look_up
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ _STOCK = PathFinder.__dict__.get("find_distributions")
 _STOCK = getattr(_STOCK, "__func__", _STOCK)
 # What is relied on beyond importlib.metadata's documentation.
 _NEEDED = (
-    ("MetadataPathFinder", "invalidate_caches"),
     ("MetadataPathFinder", "find_distributions"),
     ("PathDistribution", "_normalized_name"),
     ("EntryPoint", "_for"),
@@ -88,11 +87,11 @@ def _collect(metadata: ModuleType, group: str | None) -> list[EntryPoint]:
             if remembered is None:
                 _ask(find(context(path=[root])), group, found, seen)
             elif not remembered.empty:
+                if remembered.archive and (group is None or remembered.rows(group)):
+                    _ask(listed(root), group, found, seen)  # each holds the open archive
+                    continue
                 shadowed = seen.meet(remembered)
-                try:
-                    found += _made(metadata.EntryPoint, remembered, root, group, shadowed)
-                except LookupError:
-                    _ask(find(context(path=[root])), group, found, seen)
+                found += _made(metadata.EntryPoint, remembered, root, group, shadowed)
     return found
 
 

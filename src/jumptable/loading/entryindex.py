@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     Declared = tuple[str, str, str]  # group, name, value
     Row = tuple[int, str, str]  # the distribution's number, name, value
 
-__all__ = ["MARGIN_NS", "Remembered", "look_up"]
+__all__ = ["MARGIN_NS", "Remembered", "listed", "look_up"]
 
 LAYOUT: Final = 1  # of the content; older files are then about something else
 KIND: Final = "entries"
@@ -63,8 +63,8 @@ class Remembered:
 
     ``content`` is a head of nine lengths, and as many parts: the key; the watched names, each
     with a NUL after it; the stats of the entry and of these; then, of the distributions that are
-    the first of their name, the names and the folders (their positions, if the entry is an
-    archive), joined by NUL; the groups, each after a colon, which no number starts with, and before
+    the first of their name, the names and the folders (none, if the entry is an archive), joined
+    by NUL; the groups, each after a colon, which no number starts with, and before
     where its rows start and end; the rows of all groups, each of three lines; for each row, in the order in which they were declared, the number
     of its group; and b"archive" or nothing.
     """
@@ -215,7 +215,7 @@ def scan(root: str, key: bytes, old: Remembered | None) -> Remembered | None:
     if _failed(itself):
         return None
     try:
-        found = list(_listed(root))
+        found = list(listed(root))
         if os.path.isdir(root or "."):
             return _scan_folder(root, key, itself, found, started, old)
         return _scan_archive(root, key, itself, found, started)
@@ -233,7 +233,7 @@ def _declares(root: str, names: Iterable[str]) -> bool:
     return any(one.endswith(SUFFIXES) or (one == "egg-info" and _is_egg(root)) for one in low)
 
 
-def _listed(root: str) -> Iterable[PathDistribution]:
+def listed(root: str) -> Iterable[PathDistribution]:
     """The standard library's answer, without what it remembers by a time in seconds."""
     from importlib.metadata import DistributionFinder, MetadataPathFinder
 
@@ -251,16 +251,16 @@ def _scan_archive(
         with ZipFile(root) as archive:
             if _declares(root, {name.partition("/")[0] for name in archive.namelist()}):
                 return None  # as below
-    first: dict[str, int] = {}
-    for position, distribution in enumerate(found):
-        first.setdefault(_name(distribution), position)
+    first: dict[str, PathDistribution] = {}
+    for distribution in found:
+        first.setdefault(_name(distribution), distribution)
     new = _remember(
         key,
         b"",
         _settled(itself, started),
         list(first),
-        [str(position) for position in first.values()],
-        [_declared(found[position]) for position in first.values()],
+        [],
+        [_declared(distribution) for distribution in first.values()],
         archive=True,
     )
     new.large = True
