@@ -50,8 +50,8 @@ def install(
 
 
 def add_to_archive(path: Path, name: str, groups: Declared, folder: str | None = None) -> None:
-    info = folder or f"{name}-1.0.dist-info"
     with ZipFile(path, "a") as archive:
+        info = folder or f"{name}-{len(archive.namelist())}.dist-info"
         archive.writestr(f"{info}/METADATA", f"Name: {name}\nVersion: 1.0\n")
         archive.writestr(f"{info}/PKG-INFO", f"Name: {name}\nVersion: 1.0\n")
         archive.writestr(f"{info}/entry_points.txt", text_of(groups))
@@ -71,8 +71,10 @@ def expected(**params: Any) -> Any:
 def facts(points: Any) -> Facts:
     """All that can be told of entry points, in their order."""
     if isinstance(points, dict):  # Python 3.10 and 3.11, without arguments
-        groups = [[("group", name), *facts(found)] for name, found in dict.items(points)]
-        return [("type", type(points).__name__), *(fact for group in groups for fact in group)]
+        told: Facts = [("type", type(points).__name__)]
+        for name, found in dict.items(points):
+            told += [("group", name), *facts(found)]
+        return told
     told = [("type", f"{type(points).__module__}.{type(points).__name__}")]
     for point in points:
         dist = point.dist

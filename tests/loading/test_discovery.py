@@ -17,7 +17,7 @@ from zipfile import ZipFile
 
 import pytest
 
-from jumptable.loading import cache, entryindex
+from jumptable.loading import cache, entryindex, stats
 from jumptable.loading.discovery import entry_points
 
 from .distributions import add_to_archive, expected, facts, in_new_process, install
@@ -180,13 +180,19 @@ def test_a_nameless_distribution_is_the_standard_librarys_error(
     same_error(group="tools")
 
 
+def failure(function: Any, params: dict[str, Any]) -> tuple[type, str] | None:
+    try:
+        function(**params)
+    except Exception as error:
+        return type(error), str(error)
+    return None
+
+
 def same_error(**params: Any) -> None:
+    wanted = failure(expected, params)
+    assert wanted is not None
     for _ in range(3):
-        with pytest.raises(Exception) as theirs:
-            expected(**params)
-        with pytest.raises(Exception) as ours:
-            entry_points(**params)
-        assert ours.type is theirs.type and str(ours.value) == str(theirs.value)
+        assert failure(entry_points, params) == wanted
         settle()
 
 
@@ -275,9 +281,7 @@ def test_entries_that_hold_nothing(tmp_path: Path, path: list[str]) -> None:
 def test_entries_that_are_no_path(site: Path, path: list[Any], entry: Any) -> None:
     install(site, "pkg", groups=TOOLS)
     path.append(entry)
-    try:
-        expected(group="tools")
-    except Exception:
+    if failure(expected, {"group": "tools"}):
         same_error(group="tools")
     else:
         same(group="tools")
@@ -362,7 +366,7 @@ def test_other_finders_are_asked_each_time(
     install(site, "more", groups={"tools": [("more", "a:b")]})
     finder = Finder("pkg", "own")
     monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
-    sys.meta_path.insert(position, finder)  # type: ignore[arg-type]
+    sys.meta_path.insert(position, finder)
     same(group="tools")
     same()
     finder.names = ("MORE",)
@@ -427,7 +431,8 @@ def test_what_is_too_new_is_asked_again(site: Path, monkeypatch: pytest.MonkeyPa
     # What a file system with coarse times shows after a second write within one tick.
     file = info / "entry_points.txt"
     times = file.stat()
-    real, frozen = entryindex.take, {}
+    real = stats.take
+    frozen: dict[object, bytes] = {}
 
     def coarse(root: str, names: bytes = b"", follow: bool = True) -> bytes:
         return frozen.setdefault((root, names, follow), real(root, names, follow))
@@ -459,9 +464,12 @@ def test_only_what_changed_is_read_again(site: Path, monkeypatch: pytest.MonkeyP
     entry_points(group="tools")
     read: list[str] = []
     declared = entryindex._declared
-    monkeypatch.setattr(
-        entryindex, "_declared", lambda one: read.append(str(one._path)) or declared(one)
-    )
+
+    def noted(distribution: Any) -> Any:
+        read.append(str(distribution._path))
+        return declared(distribution)
+
+    monkeypatch.setattr(entryindex, "_declared", noted)
     (infos[2] / "entry_points.txt").write_text("[tools]\na = b\n")
     same(group="tools")
     assert set(read) == {str(infos[2])}

@@ -59,7 +59,7 @@ class Changes(RuleBasedStateMachine):
         self.steps = 0
         for site in SITES:
             (self.base / site).mkdir()
-        self.patches = [
+        self.patches: list[Any] = [
             mock.patch.dict(os.environ, {cache.VARIABLE: str(self.base / "cache")}),
             mock.patch.object(entryindex, "MARGIN_NS", self.margin_ns),
             mock.patch.object(entryindex, "_known", {}),
@@ -89,9 +89,13 @@ class Changes(RuleBasedStateMachine):
     def something(self, declared: Any) -> None:
         install(self.base / SITES[0], NAMES[0], "1.0", declared)
 
-    @rule(site=st.sampled_from(SITES), name=st.sampled_from(NAMES),
-          version=st.sampled_from(["1.0", "2.0"]), declared=st.none() | DECLARED, folder=FOLDER)
-    # fmt: skip
+    @rule(
+        site=st.sampled_from(SITES),
+        name=st.sampled_from(NAMES),
+        version=st.sampled_from(["1.0", "2.0"]),
+        declared=st.none() | DECLARED,
+        folder=FOLDER,
+    )
     def install(self, site: str, name: str, version: str, declared: Any, folder: str) -> None:
         """A new one, or the same version again."""
         where = self.base / site

@@ -131,6 +131,8 @@ def prune(kind: str, most: int, gone: Callable[[bytes], bool]) -> None:
     if where is None:
         return
     try:
+        if not _is_own(os.stat(where)):
+            return
         names = [name for name in os.listdir(where) if name.startswith(kind + "-")]
     except OSError:
         return
