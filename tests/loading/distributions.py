@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import importlib.metadata._adapters  # 3.13 would import it while sys.path is another
 import json
 import shutil
 import subprocess

@@ -27,14 +27,14 @@ pytestmark = pytest.mark.thread_unsafe(reason="sys.path is everybody's")
 
 
 @pytest.fixture(autouse=True)
-def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """sys.path with one folder, an index of its own, and files believed after 20 ms."""
     monkeypatch.setenv(cache.VARIABLE, str(tmp_path / "cache"))
     monkeypatch.setattr(entryindex, "MARGIN_NS", 20_000_000)
     monkeypatch.setattr(entryindex, "_known", {})
     (tmp_path / "site").mkdir()
     monkeypatch.setattr(sys, "path", [str(tmp_path / "site")])
-    yield sys.path
+    return sys.path
 
 
 @pytest.fixture

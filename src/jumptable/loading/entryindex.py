@@ -64,9 +64,9 @@ class Remembered:
     ``content`` is a head of nine lengths, and as many parts: the key; the watched names, each
     with a NUL after it; the stats of the entry and of these; then, of the distributions that are
     the first of their name, the names and the folders (none, if the entry is an archive), joined
-    by NUL; the groups, each after a colon, which no number starts with, and before
-    where its rows start and end; the rows of all groups, each of three lines; for each row, in the order in which they were declared, the number
-    of its group; and b"archive" or nothing.
+    by NUL; the groups, each after a colon, which no number starts with, and before where its rows
+    start and end; the rows of all groups, each of three lines; for each row, in the order in which
+    they were declared, the number of its group; and b"archive" or nothing.
     """
 
     __slots__ = (
