@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.metadata
-import importlib.metadata._adapters  # 3.13 would import it while sys.path is another
 import json
 import shutil
 import subprocess
@@ -14,6 +14,8 @@ from typing import Any
 from zipfile import ZipFile
 
 import jumptable
+
+importlib.import_module("importlib.metadata._adapters")  # which 3.13 would when sys.path is another
 
 __all__ = [
     "Facts", "add_to_archive", "expected", "facts", "fresh", "in_new_process", "install", "text_of",

@@ -49,8 +49,8 @@ FAILED: Final = struct.pack("=q", -1)
 ABSENT: Final = (errno.ENOENT, errno.ENOTDIR, errno.EACCES)
 SUFFIXES: Final = (".dist-info", ".egg-info")
 ENTRY_POINTS: Final = b"/entry_points.txt\0"
-# A folder without distributions is listed again faster than a file about it is read, if it is small.
-WORTH_A_FILE: Final = 64
+# A folder without distributions is listed as fast as a file about it is read, if it is no larger.
+WORTH_A_FILE: Final = 512
 MOST_KNOWN: Final = 256
 MOST_FILES: Final = 128
 
@@ -215,10 +215,14 @@ def scan(root: str, key: bytes, old: Remembered | None) -> Remembered | None:
     if _failed(itself):
         return None
     try:
-        found = list(listed(root))
-        if os.path.isdir(root or "."):
-            return _scan_folder(root, key, itself, found, started, old)
-        return _scan_archive(root, key, itself, found, started)
+        if not os.path.isdir(root or "."):
+            return _scan_archive(root, key, itself, started)
+        names = os.listdir(root or ".")
+        if any(name[-5:].lower() == "-info" for name in names):
+            return _scan_folder(root, key, itself, names, started, old)
+        bare = _remember(key, b"", _settled(itself, started), [], [], [])
+        bare.large = len(names) > WORTH_A_FILE
+        return bare
     except Exception:  # whoever asks the standard library meets it there
         return None
 
@@ -242,15 +246,14 @@ def listed(root: str) -> Iterable[PathDistribution]:
     return MetadataPathFinder.find_distributions(DistributionFinder.Context(path=[root]))
 
 
-def _scan_archive(
-    root: str, key: bytes, itself: bytes, found: list[PathDistribution], started: int
-) -> Remembered | None:
+def _scan_archive(root: str, key: bytes, itself: bytes, started: int) -> Remembered | None:
+    found = list(listed(root))
     if not found:
         from zipfile import ZipFile
 
         with ZipFile(root) as archive:
             if _declares(root, {name.partition("/")[0] for name in archive.namelist()}):
-                return None  # as below
+                return None  # as in a folder
     first: dict[str, PathDistribution] = {}
     for distribution in found:
         first.setdefault(_name(distribution), distribution)
@@ -271,17 +274,13 @@ def _scan_folder(
     root: str,
     key: bytes,
     itself: bytes,
-    found: list[PathDistribution],
+    names: list[str],
     started: int,
     old: Remembered | None,
 ) -> Remembered | None:
-    if not found:
-        names = os.listdir(root or ".")
-        if _declares(root, names):
-            return None  # it could not be listed before, and the standard library does not say so
-        new = _remember(key, b"", _settled(itself, started), [], [], [])
-        new.large = len(names) >= WORTH_A_FILE
-        return new
+    found = list(listed(root))
+    if not found and _declares(root, names):
+        return None  # it could not be listed again, and the standard library does not say so
     folders = [os.path.basename(str(distribution._path)) for distribution in found]
     watches = _watches(root or ".", folders)
     if watches is None:
@@ -299,8 +298,8 @@ def _scan_folder(
             if past is not None:
                 declared = past[1]
             else:
-                listed = mine[0][0].endswith(ENTRY_POINTS)
-                declared = _declared(distribution) if listed else []
+                has_points = mine[0][0].endswith(ENTRY_POINTS)
+                declared = _declared(distribution) if has_points else []
             kept[name] = distribution, folder, declared
         if first or len(mine) > 1:  # whose name is in a file can get another one
             for file, stat in mine:
