@@ -171,6 +171,48 @@ def test_distributions_are_named_by_a_file_if_not_by_their_folder(
     same(group="tools")
 
 
+@pytest.mark.parametrize("spelling", ["an.egg", "an.egg/", "AN.EGG", "./an.egg"])
+def test_the_spelling_of_an_egg_matters(
+    tmp_path: Path, path: list[str], spelling: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a separator behind it, importlib.metadata does not see that it is one."""
+    install(tmp_path / "an.egg", "named", groups=TOOLS, folder="EGG-INFO")
+    install(tmp_path / "an.egg", "other", groups=TOOLS)
+    monkeypatch.chdir(tmp_path)
+    for entry in ("an.egg", spelling, "an.egg"):
+        path[:] = [str(tmp_path / "an.egg"), entry]
+        same(group="tools")
+        path[:] = [entry]
+        same(group="tools")
+
+
+def test_what_is_hidden_by_its_name_can_get_another(tmp_path: Path, path: list[str]) -> None:
+    egg = tmp_path / "an.egg"
+    install(egg, "pkg", groups=TOOLS)
+    install(egg, "pkg", groups={"tools": [("hidden", "a:b")]}, folder="EGG-INFO")
+    path[:] = [str(egg)]
+    same(group="tools")
+    (egg / "EGG-INFO" / "PKG-INFO").write_text("Name: other\nVersion: 1\n")
+    same(group="tools")
+
+
+def test_what_another_python_found_is_not_believed(
+    site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(site, "pkg", groups=TOOLS)
+    settle()
+    entry_points()
+    (file,) = files(tmp_path)
+    content = cache.read(file.name)
+    assert content is not None
+    version = f"{sys.hexversion:x}".encode()
+    other = content.replace(version, version[::-1]).replace(b"pkg.one:One", b"pkg.bad:Bad")
+    assert other != content and cache.write(file.name, other)
+    entryindex._known.clear()
+    same(group="tools")
+    assert cache.read(file.name) == content
+
+
 def test_a_nameless_distribution_is_the_standard_librarys_error(
     tmp_path: Path, path: list[str]
 ) -> None:
