@@ -194,6 +194,22 @@ def test_what_is_hidden_by_its_name_can_get_another(tmp_path: Path, path: list[s
     same(group="tools")
     (egg / "EGG-INFO" / "PKG-INFO").write_text("Name: other\nVersion: 1\n")
     same(group="tools")
+    (egg / "EGG-INFO" / "METADATA").write_text("Name: pkg\nVersion: 1\n")  # goes first
+    same(group="tools")
+
+
+@pytest.mark.parametrize("kind", ["folder", "archive"])
+def test_what_the_standard_library_failed_to_list_is_not_remembered(
+    tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says nothing about a failure, as for want of descriptors, and gives an empty list."""
+    install(tmp_path / "folder", "pkg", groups=TOOLS)
+    add_to_archive(tmp_path / "archive", "pkg", TOOLS)
+    with monkeypatch.context() as patched:
+        patched.setattr(entryindex, "listed", lambda root: [])
+        assert entryindex.look_up(str(tmp_path / kind)) is None
+    found = entryindex.look_up(str(tmp_path / kind))
+    assert found is not None and found.names == {"pkg"}
 
 
 def test_what_another_python_found_is_not_believed(
