@@ -49,7 +49,7 @@ FAILED: Final = struct.pack("=q", -1)
 ABSENT: Final = (errno.ENOENT, errno.ENOTDIR, errno.EACCES)
 SUFFIXES: Final = (".dist-info", ".egg-info")
 ENTRY_POINTS: Final = b"/entry_points.txt\0"
-# A folder without distributions is listed as fast as a file about it is read, if it is no larger.
+# Writing a file costs more, once, than listing a smaller folder without distributions each time.
 WORTH_A_FILE: Final = 512
 MOST_KNOWN: Final = 256
 MOST_FILES: Final = 128
