@@ -65,4 +65,4 @@ def test_refused() -> None:
             take(path, names)
     for arguments in ((b"/", b"x\0"), ("/", "x\0"), (None, b""), ("/", None)):
         with pytest.raises(TypeError):
-            take(*arguments)  # type: ignore[arg-type]
+            take(*arguments)
