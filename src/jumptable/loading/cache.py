@@ -89,26 +89,36 @@ def write(name: str, content: bytes) -> bool:
         return False
     temporary = None
     try:
-        os.makedirs(os.path.dirname(where), exist_ok=True)
-        try:
-            os.mkdir(where, 0o700)
-        except FileExistsError:
-            if not _is_own(os.stat(where)):
-                return False
-        from tempfile import mkstemp
-
-        descriptor, temporary = mkstemp(prefix=name + ".", suffix=".tmp", dir=where)
+        if not _make(where):
+            return False
+        temporary = os.path.join(where, f"{name}.{os.urandom(8).hex()}.tmp")
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+        flags |= getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+        descriptor = os.open(temporary, flags, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(MAGIC + crc32(content).to_bytes(CHECKSUM, "little") + content)
         os.replace(temporary, os.path.join(where, name))
     except (OSError, ValueError):
         if temporary is not None:
-            from contextlib import suppress
-
-            with suppress(OSError):
+            try:
                 os.unlink(temporary)
+            except OSError:
+                pass
         return False
     return True
+
+
+def _make(where: str) -> bool:
+    """Whether there is a folder that is our own; makes it."""
+    try:
+        return _is_own(os.stat(where))
+    except FileNotFoundError:
+        os.makedirs(os.path.dirname(where), exist_ok=True)
+        try:
+            os.mkdir(where, 0o700)
+        except FileExistsError:  # by somebody else, just now
+            pass
+        return _is_own(os.stat(where))
 
 
 def prune(kind: str, most: int, gone: Callable[[bytes], bool]) -> None:
@@ -121,6 +131,8 @@ def prune(kind: str, most: int, gone: Callable[[bytes], bool]) -> None:
     if where is None:
         return
     try:
+        if not _is_own(os.stat(where)):
+            return
         names = [name for name in os.listdir(where) if name.startswith(kind + "-")]
     except OSError:
         return

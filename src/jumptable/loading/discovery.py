@@ -5,13 +5,12 @@ from __future__ import annotations
 import sys
 from _frozen_importlib_external import PathFinder
 
-from .entryindex import look_up
+from .entryindex import listed, look_up
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from importlib.metadata import Distribution, EntryPoint, EntryPoints
-    from types import ModuleType
     from typing import Any
 
     from .entryindex import Remembered
@@ -19,11 +18,9 @@ if TYPE_CHECKING:
 __all__ = ["entry_points"]
 
 # Whoever replaces it finds distributions elsewhere; whoever removes it has a finder of his own.
-_STOCK = PathFinder.__dict__.get("find_distributions")
-_STOCK = getattr(_STOCK, "__func__", _STOCK)
+_STOCK: Any = getattr(PathFinder, "find_distributions", None)
 # What is relied on beyond importlib.metadata's documentation.
 _NEEDED = (
-    ("MetadataPathFinder", "invalidate_caches"),
     ("MetadataPathFinder", "find_distributions"),
     ("PathDistribution", "_normalized_name"),
     ("EntryPoint", "_for"),
@@ -50,23 +47,24 @@ def entry_points(**params: Any) -> EntryPoints:
     Any number of threads and processes may call this at the same time. Distributions, as
     ``EntryPoint.dist``, are the same objects from call to call while nothing changes.
     """
-    import importlib.metadata as metadata
+    import importlib.metadata
 
+    metadata: Any = importlib.metadata  # other Pythons have other types
     if not all(hasattr(getattr(metadata, owner, None), name) for owner, name in _NEEDED):
-        return metadata.entry_points(**params)
+        return metadata.entry_points(**params)  # type: ignore[no-any-return]
     group = params.get("group")
     if type(group) is not str or len(params) > 1:
         group = None
     found = _collect(metadata, group)
     if group is not None:
-        return metadata.EntryPoints(found)
+        return metadata.EntryPoints(found)  # type: ignore[no-any-return]
     # Nothing else has been selected yet: on 3.10 and 3.11 groups come first, in their own order.
     groups = getattr(metadata, "SelectableGroups", None)
     every = metadata.EntryPoints(found) if groups is None else groups.load(found)
     return every.select(**params)  # type: ignore[no-any-return]
 
 
-def _collect(metadata: ModuleType, group: str | None) -> list[EntryPoint]:
+def _collect(metadata: Any, group: str | None) -> list[EntryPoint]:
     """All entry points of a group, or all there are, of the distributions first of their name."""
     context = metadata.DistributionFinder.Context
     found: list[EntryPoint] = []
@@ -88,11 +86,11 @@ def _collect(metadata: ModuleType, group: str | None) -> list[EntryPoint]:
             if remembered is None:
                 _ask(find(context(path=[root])), group, found, seen)
             elif not remembered.empty:
+                if remembered.archive and (group is None or remembered.rows(group)):
+                    _ask(listed(root), group, found, seen)  # each holds the open archive
+                    continue
                 shadowed = seen.meet(remembered)
-                try:
-                    found += _made(metadata.EntryPoint, remembered, root, group, shadowed)
-                except LookupError:
-                    _ask(find(context(path=[root])), group, found, seen)
+                found += _made(metadata.EntryPoint, remembered, root, group, shadowed)
     return found
 
 
@@ -153,6 +151,4 @@ def _ask(
         if name not in names:
             names.add(name)
             points = distribution.entry_points
-            if group is not None:
-                points = [point for point in points if point.matches(group=group)]
-            found += points
+            found += [point for point in points if group is None or point.matches(group=group)]

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     Declared = tuple[str, str, str]  # group, name, value
     Row = tuple[int, str, str]  # the distribution's number, name, value
 
-__all__ = ["MARGIN_NS", "Remembered", "look_up"]
+__all__ = ["MARGIN_NS", "Remembered", "listed", "look_up"]
 
 LAYOUT: Final = 1  # of the content; older files are then about something else
 KIND: Final = "entries"
@@ -49,8 +49,8 @@ FAILED: Final = struct.pack("=q", -1)
 ABSENT: Final = (errno.ENOENT, errno.ENOTDIR, errno.EACCES)
 SUFFIXES: Final = (".dist-info", ".egg-info")
 ENTRY_POINTS: Final = b"/entry_points.txt\0"
-# A folder without distributions is listed again faster than a file about it is read, if it is small.
-WORTH_A_FILE: Final = 64
+# Writing a file costs more, once, than listing a smaller folder without distributions each time.
+WORTH_A_FILE: Final = 512
 MOST_KNOWN: Final = 256
 MOST_FILES: Final = 128
 
@@ -63,10 +63,10 @@ class Remembered:
 
     ``content`` is a head of nine lengths, and as many parts: the key; the watched names, each
     with a NUL after it; the stats of the entry and of these; then, of the distributions that are
-    the first of their name, the names and the folders (their positions, if the entry is an
-    archive), joined by NUL; the groups, each after a colon, which no number starts with, and before
-    where its rows start and end; the rows of all groups, each of three lines; for each row, in the order in which they were declared, the number
-    of its group; and b"archive" or nothing.
+    the first of their name, the names and the folders (none, if the entry is an archive), joined
+    by NUL; the groups, each after a colon, which no number starts with, and before where its rows
+    start and end; the rows of all groups, each of three lines; for each row, in the order in which
+    they were declared, the number of its group; and b"archive" or nothing.
     """
 
     __slots__ = (
@@ -215,10 +215,14 @@ def scan(root: str, key: bytes, old: Remembered | None) -> Remembered | None:
     if _failed(itself):
         return None
     try:
-        found = list(_listed(root))
-        if os.path.isdir(root or "."):
-            return _scan_folder(root, key, itself, found, started, old)
-        return _scan_archive(root, key, itself, found, started)
+        if not os.path.isdir(root or "."):
+            return _scan_archive(root, key, itself, started)
+        names = os.listdir(root or ".")
+        if any(name[-5:].lower() == "-info" for name in names):
+            return _scan_folder(root, key, itself, names, started, old)
+        bare = _remember(key, b"", _settled(itself, started), [], [], [])
+        bare.large = len(names) > WORTH_A_FILE
+        return bare
     except Exception:  # whoever asks the standard library meets it there
         return None
 
@@ -233,7 +237,7 @@ def _declares(root: str, names: Iterable[str]) -> bool:
     return any(one.endswith(SUFFIXES) or (one == "egg-info" and _is_egg(root)) for one in low)
 
 
-def _listed(root: str) -> Iterable[PathDistribution]:
+def listed(root: str) -> Iterable[PathDistribution]:
     """The standard library's answer, without what it remembers by a time in seconds."""
     from importlib.metadata import DistributionFinder, MetadataPathFinder
 
@@ -242,25 +246,24 @@ def _listed(root: str) -> Iterable[PathDistribution]:
     return MetadataPathFinder.find_distributions(DistributionFinder.Context(path=[root]))
 
 
-def _scan_archive(
-    root: str, key: bytes, itself: bytes, found: list[PathDistribution], started: int
-) -> Remembered | None:
+def _scan_archive(root: str, key: bytes, itself: bytes, started: int) -> Remembered | None:
+    found = list(listed(root))
     if not found:
         from zipfile import ZipFile
 
         with ZipFile(root) as archive:
             if _declares(root, {name.partition("/")[0] for name in archive.namelist()}):
-                return None  # as below
-    first: dict[str, int] = {}
-    for position, distribution in enumerate(found):
-        first.setdefault(_name(distribution), position)
+                return None  # as in a folder
+    first: dict[str, PathDistribution] = {}
+    for distribution in found:
+        first.setdefault(_name(distribution), distribution)
     new = _remember(
         key,
         b"",
         _settled(itself, started),
         list(first),
-        [str(position) for position in first.values()],
-        [_declared(found[position]) for position in first.values()],
+        [],
+        [_declared(distribution) for distribution in first.values()],
         archive=True,
     )
     new.large = True
@@ -271,17 +274,13 @@ def _scan_folder(
     root: str,
     key: bytes,
     itself: bytes,
-    found: list[PathDistribution],
+    names: list[str],
     started: int,
     old: Remembered | None,
 ) -> Remembered | None:
-    if not found:
-        names = os.listdir(root or ".")
-        if _declares(root, names):
-            return None  # it could not be listed before, and the standard library does not say so
-        new = _remember(key, b"", _settled(itself, started), [], [], [])
-        new.large = len(names) >= WORTH_A_FILE
-        return new
+    found = list(listed(root))
+    if not found and _declares(root, names):
+        return None  # it could not be listed again, and the standard library does not say so
     folders = [os.path.basename(str(distribution._path)) for distribution in found]
     watches = _watches(root or ".", folders)
     if watches is None:
@@ -299,8 +298,8 @@ def _scan_folder(
             if past is not None:
                 declared = past[1]
             else:
-                listed = mine[0][0].endswith(ENTRY_POINTS)
-                declared = _declared(distribution) if listed else []
+                has_points = mine[0][0].endswith(ENTRY_POINTS)
+                declared = _declared(distribution) if has_points else []
             kept[name] = distribution, folder, declared
         if first or len(mine) > 1:  # whose name is in a file can get another one
             for file, stat in mine:

@@ -26,9 +26,15 @@ cdef bytes _one(path, bint follow):
         status = os.stat(path, follow_symlinks=follow)
     except OSError as error:
         return struct.pack("=5q", error.errno or 0, 0, 0, 0, -1)
-    words = (status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_dev, status.st_size)
-    # Of an inode of 128 bits, as ReFS has them, half.
-    return struct.pack("=5q", *((word & ~(1 << 63)) if word > 0 else word for word in words))
+    # Of an inode of 128 bits, as ReFS has them, the lower half.
+    return struct.pack(
+        "=2q2Qq",
+        status.st_mtime_ns,
+        status.st_ctime_ns,
+        status.st_ino & 0xFFFFFFFFFFFFFFFF,
+        status.st_dev & 0xFFFFFFFFFFFFFFFF,
+        status.st_size,
+    )
 
 
 def take(str path not None, bytes names not None=b"", bint follow=True):
@@ -50,8 +56,10 @@ def take(str path not None, bytes names not None=b"", bint follow=True):
     if names[-1] != 0:
         raise ValueError("names must each end in NUL")
     if not JT_HAS_FSTATAT:
-        rest = [os.path.join(path, os.fsdecode(one)) for one in names[:-1].split(b"\0")]
-        return _one(path, True) + b"".join([_one(one, follow) for one in rest])
+        taken = _one(path, True)
+        for one in names[:-1].split(b"\0"):
+            taken += _one(os.path.join(path, os.fsdecode(one)), follow)
+        return taken
     if b"\0" in where:
         raise ValueError("embedded null byte")
     taken = PyBytes_FromStringAndSize(NULL, (1 + names.count(b"\0")) * WIDTH)
