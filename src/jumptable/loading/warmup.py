@@ -115,9 +115,9 @@ class Warmup:
     def _is_over(self) -> bool:
         """Whether `wait` need not wait; the lock is held."""
         late = self._is_late()
-        if self._end is None and not self._running:
-            if not self._queue or self._cancelled or late:
-                self._end = perf_counter()
+        begins_no_more = not self._queue or self._cancelled or late
+        if self._end is None and not self._running and begins_no_more:
+            self._end = perf_counter()
         return self._end is not None or late
 
     def _is_late(self) -> bool:
