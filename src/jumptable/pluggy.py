@@ -31,7 +31,7 @@ except ModuleNotFoundError as error:
 from .calling import stock
 from .calling.callers import take_over, take_over_subset
 from .calling.containment import ContainedErrors
-from .calling.lazyhooks import LazyPlugins
+from .calling.lazyplugins import LazyPlugins
 from .calling.multicall import is_multicall, new_multicall
 from .counting.counter import keep_own
 
