@@ -367,9 +367,8 @@ def test_errors_and_warnings_about_implementations(site: Site, spec: Any, early:
     """They come when stock's do, and are about the plugin itself: its name, its file, its lines."""
     name = spec.__name__
     kind = "wrapper=True" if spec is wrapped else ""
-    site.plugin("one", f"@hookimpl({kind})\ndef {name}(value: int = 0, /, *, x: str = ''): yield\n")
-    if spec is fewer:
-        site.write("one.py", f"@hookimpl\ndef {name}(value: int, *, x: str = ''): yield\n")
+    code = f"@hookimpl({kind})\ndef {name}(value: int, *, x: str = ''): yield\n"
+    site.plugin("one", code)
     site.run(None)
     results = []
     for run in (site.run, site.stock):
