@@ -564,6 +564,17 @@ def test_a_plugin_that_calls_hooks_while_it_is_imported(site: Site) -> None:
     assert len(logs[1][1]) == len(events) == 2
 
 
+def test_a_plugin_that_is_imported_by_hand_and_calls_hooks_meanwhile(site: Site) -> None:
+    call = "events.log.append(events.manager.hook.each(value=1, more=2))"
+    site.plugin("one", f"if events.log[0] == 'now':\n    {call}\n{ONE}")
+    events: Any = sys.modules["events"]
+    events.manager = manager = site.lazy()
+    site.log.append("now")
+    __import__("one")
+    assert site.log == ["now", "import one", []]
+    assert manager.hook.each(value=1, more=2) == [1]
+
+
 def test_racing_threads_import_once(site: Site) -> None:
     site.plugin("one", f"import time\ntime.sleep(0.05)\n{ONE}")
     site.plugin("two", "@hookimpl(wrapper=True)\ndef each(value): return ['two', *(yield)]\n")
