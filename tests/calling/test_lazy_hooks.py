@@ -304,6 +304,25 @@ def test_a_plugin_that_was_imported_meanwhile_is_known(
     assert results[0] == results[1]
 
 
+def test_a_plugin_of_somebody_else_is_known(site: Site) -> None:
+    """It can be had without the entry point's module."""
+    site.install("one", {"one.py": "from shared import plugin\n"}, {"one": "one:plugin"})
+    site.write("shared.py", f"class P:\n    {METHOD}plugin = P()\n")
+    for manager in (site.lazy(), site.stock()):
+        plugin = __import__("shared").plugin
+        assert "shared" in site.imported()
+        with pytest.raises(ValueError, match="Plugin already registered under a different name"):
+            manager.register(plugin, "two")
+
+
+def test_a_package_that_is_imported_is_not_its_plugin(site: Site) -> None:
+    site.install("one", {"one/__init__.py": "", "one/part.py": ONE}, {"one": "one.part"})
+    manager = site.lazy()
+    __import__("one")
+    manager.register(object(), "two")
+    assert site.imported() == ["one"] and manager.hook.each(value=1, more=2) == [1]
+
+
 def test_unregistering_and_blocking(site: Site) -> None:
     site.plugin("one", ONE)
     site.plugin("two", ONE)

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from importlib.machinery import ModuleSpec
     from importlib.metadata import Distribution, EntryPoint
-    from types import ModuleType
     from typing import Any, Final, TypeAlias
 
     Signature: TypeAlias = list[int]
@@ -195,15 +194,24 @@ def make_record(
     listings = {path: listing(path) for path in sorted(folders)}
     if not is_settled(files, listings):
         return None
-    holders = [name for name in family if holds(sys.modules.get(name), plugin)]
-    return Record(
-        entry_point.value, version, origins, files, listings, sorted({module, *holders}), hooks
-    )  # fmt: skip
+    holders = sorted({module, *holders_of(plugin)})
+    return Record(entry_point.value, version, origins, files, listings, holders, hooks)
 
 
-def holds(module: ModuleType | None, plugin: object) -> bool:
-    names = [] if module is None else [*vars(module).values()]
-    return module is plugin or any(value is plugin for value in names)
+def holders_of(plugin: object) -> list[str]:
+    """The modules that somebody who has imported them can get the plugin from."""
+    modules = [*sys.modules.items()]
+    names = [name for name, module in modules if module is plugin]
+    return names or [name for name, module in modules if holds(module, plugin)]
+
+
+def holds(module: object, plugin: object) -> bool:
+    try:
+        # What is loaded at its first use is not to be used.
+        namespace = object.__getattribute__(module, "__dict__")
+    except AttributeError:
+        return False
+    return any(value is plugin for value in [*namespace.values()])
 
 
 def is_settled(files: dict[str, Signature], folders: dict[str, list[str]]) -> bool:
