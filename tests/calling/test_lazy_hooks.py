@@ -22,6 +22,8 @@ from tests.calling.lazy_site import GROUP, HEAD, Site, Specs, hookspec, outcome,
 
 __all__ = ["site"]  # a fixture
 
+pytestmark = pytest.mark.thread_unsafe(reason="it has its own sys.path")
+
 ZOO = {
     "plain": "@hookimpl\ndef each(value): return ('plain', value)",
     "first_of_all": "@hookimpl(tryfirst=True)\ndef each(more, value): return (more, value)",
@@ -614,6 +616,40 @@ def test_racing_threads_import_once(site: Site) -> None:
     assert sorted(site.imported()) == ["one", "two"]
 
 
+def test_threads_that_load_several_plugins_at_once(zoo: Site) -> None:
+    """Each call finds all implementations in their order, loaded or not."""
+    stock = zoo.stock()
+    calls: list[tuple[str, Any]] = [("each", {"more": 2}), ("first", {}), ("other", {})]
+    expected = [getattr(stock.hook, name)(value=1, **more) for name, more in calls]
+    zoo.run()
+    for _ in range(5):
+        manager = zoo.run()
+        assert zoo.imported() == []
+        barrier = threading.Barrier(16)
+        wrong: list[Any] = []
+
+        def call(number: int, manager: Any, barrier: threading.Barrier, wrong: list[Any]) -> None:
+            barrier.wait()
+            for turn in range(number, number + 6):
+                name, more = calls[turn % 3]
+                result = outcome(partial(getattr(manager.hook, name), value=1, **more))
+                if result != expected[turn % 3]:
+                    wrong.append(result)
+
+        threads = [
+            threading.Thread(target=call, args=(number, manager, barrier, wrong))
+            for number in range(16)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)
+        assert wrong == []
+        manager.get_plugins()
+        assert shape(manager) == shape(stock)
+        assert len(zoo.imported()) == len(set(zoo.imported()))
+
+
 CROSSING = """
 import sys, threading
 sys.path.insert(0, {site!r})
@@ -699,16 +735,42 @@ def test_hooks_that_depend_on_more_than_files(site: Site) -> None:
     assert found == results(stock)
 
 
-def test_an_invalid_plugin_is_reported_at_the_call(site: Site) -> None:
+GOOD = f"class P:\n    {METHOD}plugin = P()\n"
+INVALID = {
+    "argument": (GOOD.replace("(self)", "(self, no_such)"), "'no_such'"),
+    "wrapper": (GOOD.replace("hookimpl", "hookimpl(wrapper=True)"), "not a generator function"),
+    "registered": ("plugin = events.taken\n", "already registered under a different name"),
+}
+
+
+@pytest.mark.parametrize("invalid", INVALID)
+def test_an_invalid_plugin_is_reported_at_the_call(site: Site, invalid: str) -> None:
     """What stock says when it registers the plugin, where the files did not tell."""
-    code = "import events\n@hookimpl\ndef each({}): return 1\n"
-    switch = "if 'bad' in events.log:\n    @hookimpl\n    def each(no_such): return 2\n"
-    site.plugin("one", code.format("value") + switch)
-    manager = site.lazy()
-    site.log.append("bad")
-    for _ in range(2):
-        with pytest.raises(pluggy.PluginValidationError, match="'no_such'"):
-            manager.hook.each(value=1, more=2)
+    bad, message = INVALID[invalid]
+    good = GOOD
+    if invalid == "wrapper":
+        good = bad.replace("return 5", "return (yield)")
+    site.install(
+        "one",
+        {"good.py": good, "bad.py": bad, "one.py": "from importlib import import_module\n"
+         "plugin = import_module('bad' if 'bad' in events.log else 'good').plugin\n"},
+        {"one": "one:plugin"},
+    )  # fmt: skip
+    events: Any = sys.modules["events"]
+    events.taken = Late()
+    results = []
+    for lazy in (True, False):
+        if lazy:
+            manager = site.lazy()
+        else:
+            site.start()
+            manager = pluggy.PluginManager("app")
+            manager.add_hookspecs(Specs)
+        manager.register(events.taken, "taken")
+        site.log.append("bad")
+        load = partial(manager.load_setuptools_entrypoints, GROUP)
+        results.append(outcome(partial(manager.hook.each, value=1, more=2) if lazy else load))
+    assert message in results[0][1] and results[0][0] is results[1][0]
 
 
 @pytest.mark.parametrize("body", ["yield\n    yield", "raise StopIteration\n    yield", "return"],

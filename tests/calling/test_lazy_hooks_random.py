@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 from jumptable.calling.lazyhooks import StandIn
 from tests.calling.lazy_site import Site, hookspec, outcome
 
+pytestmark = pytest.mark.thread_unsafe(reason="it has its own sys.path")
+
 NAMES = ["alpha", "beta", "gamma", "delta"]
 HOOKS = ["each", "first", "other", "past", "free"]
 OPTIONS = ["", "tryfirst=True", "trylast=True"]

@@ -21,6 +21,8 @@ from tests.calling.lazy_site import GROUP, HEAD, Site, outcome, site
 
 __all__ = ["site"]  # a fixture
 
+pytestmark = pytest.mark.thread_unsafe(reason="it has its own sys.path")
+
 ONE = "@hookimpl\ndef each(value): return 'one'\n"
 OTHER = "@hookimpl(tryfirst=True)\ndef each(value, more): return (value, more)\n"
 RUN = f"""

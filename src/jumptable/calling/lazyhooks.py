@@ -64,6 +64,13 @@ def is_being_imported(module: str) -> bool:
     return bool(getattr(spec, "_initializing", False))
 
 
+def is_about(error: Exception, module: str) -> bool:
+    """Whether what the error names is a module, or a package of it."""
+    while module and repr(module) not in str(error):
+        module = module.rpartition(".")[0]
+    return module != ""
+
+
 class Implementations(stock.PluginManager):
     """Registers one plugin as pluggy does, to see what it implements. No hook is specified."""
 
@@ -180,10 +187,8 @@ class Loader:
         try:
             import_module(name)
         except RuntimeError as error:
-            # A thread that is importing it, or a package of it, waits for this one.
-            parts = name.split(".")
-            names = [".".join(parts[: index + 1]) for index in range(len(parts))]
-            if type(error).__name__ == "_DeadlockError" and any(map(is_being_imported, names)):
+            # It would wait for a thread that waits for this one, and may be through by now.
+            if type(error).__name__ == "_DeadlockError" and is_about(error, name):
                 return False
             raise
         if is_being_imported(name):
