@@ -266,12 +266,12 @@ class Loader:
             with manager._lazy_lock:
                 order = {each: number for number, each in enumerate(manager._name2plugin)}
                 fresh = stock.HookCaller(hook, manager._hookexec)
-                registered = [
-                    each for each in caller._hookimpls if each is not self.impls.get(hook)
+                every = [*caller._hookimpls, *impls]
+                # Those that want to be last are before those that came earlier.
+                every = [each for each in every if not each.trylast] + [
+                    each for each in reversed(every) if each.trylast
                 ]
-                for impl in sorted(
-                    [*registered, *impls], key=lambda each: order.get(each.plugin_name, len(order))
-                ):
+                for impl in sorted(every, key=lambda each: order.get(each.plugin_name, len(order))):
                     fresh._add_hookimpl(impl)
                 caller._hookimpls[:] = fresh._hookimpls
         distrust(self.group, manager.project_name, name)
