@@ -16,6 +16,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
 import tokenize
 import types
 import typing
@@ -26,12 +27,13 @@ from typing import Any
 import pytest
 
 import jumptable as jt
-from tests.conftest import compiler
+from jumptable.calling import hookrecords
+from tests.conftest import Compile, compiler
 from tests.hosts import build
 
 ROOT = Path(__file__).parent.parent
 PAGES = ["README.md", "docs/counters.md", "docs/interfaces-and-tables.md",
-         "docs/native-plugins.md", "docs/pluggy.md", "docs/single-dispatch.md"]  # fmt: skip
+         "docs/lazy-loading.md", "docs/native-plugins.md", "docs/pluggy.md", "docs/single-dispatch.md"]  # fmt: skip
 HEADERS = Path(jt.get_include()) / "jumptable"
 # Statements that use one of these words need the module, which may be missing.
 OPTIONAL = {"np": "numpy", "scipy": "scipy", "CounterCollector": "prometheus_client",
@@ -88,6 +90,7 @@ def test_every_example_is_one_that_is_tested(page: str) -> None:
         "README.md": {"python"},
         "docs/counters.md": {"python", "c", "cython"},
         "docs/interfaces-and-tables.md": {"python"},
+        "docs/lazy-loading.md": {"python"},
         "docs/native-plugins.md": {"python", "c", "cython"},
         "docs/pluggy.md": {"python", "ini"},
         "docs/single-dispatch.md": {"python"},
@@ -284,6 +287,28 @@ def test_counters(names: dict[str, Any], tmp_path: Path) -> None:
 
 
 @needs_compiler
+@pytest.mark.thread_unsafe(reason="changes sys.path and the working directory")
+def test_lazy_loading(
+    names: dict[str, Any],
+    compile_plugin: Compile,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    text = "double apply(double x) { return 2 * x; } void flush(void) {}"
+    shutil.copy(compile_plugin("filter", text), tmp_path / "libfilter.so")
+    (tmp_path / "filters_of_the_page.py").write_text(
+        "def apply(x): return x\ndef flush(): pass\n"
+    )
+    metadata = tmp_path / "filters-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Name: filters\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text("[myapp.filters]\nplain = filters_of_the_page\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    assert run_page("docs/lazy-loading.md", names, "import jumptable as jt") >= 8
+
+
+@needs_compiler
 @needs_cython
 def test_a_counter_in_cython(tmp_path: Path) -> None:
     host = cython_host(tmp_path, block("docs/counters.md", "cython", "cimport"))
@@ -293,8 +318,36 @@ def test_a_counter_in_cython(tmp_path: Path) -> None:
     assert counter.value == 1002
 
 
-def test_pluggy(names: dict[str, Any]) -> None:
-    assert run_page("docs/pluggy.md", names, "import jumptable.pluggy", "contain=True") >= 5
+GIFTS = """
+from pluggy import HookimplMarker
+
+@HookimplMarker("shop")
+def discount(price):
+    return 1.0
+"""
+
+
+def test_pluggy(names: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second run of the page finds what the first has recorded of the plugin."""
+    page = "docs/pluggy.md"
+    (tmp_path / "shop_gifts.py").write_text(GIFTS)
+    info = tmp_path / "shop_gifts-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: shop-gifts\nVersion: 1\n")
+    (info / "entry_points.txt").write_text("[shop.plugins]\ngifts = shop_gifts\n")
+    monkeypatch.setenv("JUMPTABLE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(hookrecords, "STARTED", time.time_ns() + 10 * hookrecords.SETTLED_NS)
+    run_statements(block(page, "python", "lazy=True"), {**names, **prepared(page)})
+    assert sys.modules.pop("shop_gifts")
+    names["sys"] = sys
+    assert run_page(page, names, "import jumptable.pluggy", "contain=True", "lazy=True") >= 9
+    del sys.modules["shop_gifts"]
+
+
+def prepared(page: str) -> dict[str, Any]:
+    given: dict[str, Any] = {}
+    run_statements(block(page, "python", "class Specifications"), given)
+    return given
 
 
 TEST = """

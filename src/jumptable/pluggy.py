@@ -31,6 +31,7 @@ except ModuleNotFoundError as error:
 from .calling import stock
 from .calling.callers import take_over, take_over_subset
 from .calling.containment import ContainedErrors
+from .calling.lazyplugins import LazyPlugins
 from .calling.multicall import is_multicall, new_multicall
 from .counting.counter import keep_own
 
@@ -90,11 +91,12 @@ __all__ += [name for name in pluggy.__all__ if name not in __all__]
 globals().update({name: getattr(pluggy, name) for name in set(pluggy.__all__) - {"__version__"}})
 
 
-class PluginManager(pluggy.PluginManager):
+class PluginManager(LazyPlugins):
     """pluggy's plugin manager, whose hook callers are compiled.
 
     With ``contain``, an implementation that raises an exception does not keep the others of its
-    hook from running: see `accelerate`.
+    hook from running: see `accelerate`. Plugins of entry points can be loaded when they are needed:
+    see `load_setuptools_entrypoints`.
     """
 
     def __init__(self, project_name: str, *, contain: bool | Iterable[str] = False) -> None:

@@ -11,7 +11,7 @@ import warnings
 from typing import Any
 
 import pluggy
-from pluggy import _callers, _hooks
+from pluggy import _callers, _hooks, _manager
 
 __all__ = [
     "CALL",
@@ -25,8 +25,10 @@ __all__ = [
     "HookImpl",
     "HookRelay",
     "PluginManager",
+    "PluginValidationError",
     "Result",
     "SubsetHookCaller",
+    "kept_distribution",
     "member",
     "raise_wrapfail",
     "warn_of_teardown",
@@ -56,6 +58,7 @@ HookCaller = pluggy.HookCaller
 HookImpl = pluggy.HookImpl
 HookRelay = pluggy.HookRelay
 PluginManager = pluggy.PluginManager
+PluginValidationError = pluggy.PluginValidationError
 Result = pluggy.Result
 SubsetHookCaller = _own(_hooks, "_SubsetHookCaller")
 
@@ -72,6 +75,11 @@ STEP_OVER_STOP_ITERATION = not SHARED_OUTCOME
 
 # 1.6: the traceback of the moment, whatever happens to the exception later.
 RESULT_KEEPS_TRACEBACK = "_traceback" in Result.__slots__
+
+# 1.7 keeps the distributions of plugins as they are, and wraps them when they are asked for.
+_wrap: Any = None
+if not hasattr(PluginManager, "list_plugin_distributions"):
+    _wrap = _own(_manager, "DistFacade")
 
 # raise_wrapfail(generator, what) raises pluggy's RuntimeError about a wrapper that misbehaved.
 raise_wrapfail = _own(_callers, "_raise_wrapfail")
@@ -96,6 +104,11 @@ def warn_of_teardown(name: str, impl: HookImpl, error: BaseException, level: int
     """
     own = {**_warn.__globals__, "warnings": _Redirected(level)}
     types.FunctionType(_warn.__code__, own)(name, impl, error)
+
+
+def kept_distribution(distribution: Any) -> Any:
+    """What a manager keeps, beside a plugin, of the distribution whose entry point it is."""
+    return distribution if _wrap is None else _wrap(distribution)
 
 
 def member(owner: type, name: str) -> types.MemberDescriptorType:
