@@ -28,7 +28,7 @@ import pytest
 
 import jumptable as jt
 from jumptable.calling import hookrecords
-from tests.conftest import Compile, compiler
+from tests.conftest import compiler
 from tests.hosts import build
 
 ROOT = Path(__file__).parent.parent
@@ -287,24 +287,12 @@ def test_counters(names: dict[str, Any], tmp_path: Path) -> None:
 
 
 @needs_compiler
-@pytest.mark.thread_unsafe(reason="changes sys.path and the working directory")
-def test_lazy_loading(
-    names: dict[str, Any],
-    compile_plugin: Compile,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    text = "double apply(double x) { return 2 * x; } void flush(void) {}"
-    shutil.copy(compile_plugin("filter", text), tmp_path / "libfilter.so")
-    (tmp_path / "filters_of_the_page.py").write_text(
-        "def apply(x): return x\ndef flush(): pass\n"
-    )
+def test_lazy_loading(names: dict[str, Any], tmp_path: Path) -> None:
+    compile_library(tmp_path, "double apply(double x) { return 2 * x; } void flush(void) {}")
     metadata = tmp_path / "filters-1.0.dist-info"
     metadata.mkdir()
     (metadata / "METADATA").write_text("Name: filters\nVersion: 1.0\n")
-    (metadata / "entry_points.txt").write_text("[myapp.filters]\nplain = filters_of_the_page\n")
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.chdir(tmp_path)
+    (metadata / "entry_points.txt").write_text("[myapp.filters]\nown = mypkg.filters:Filter\n")
     assert run_page("docs/lazy-loading.md", names, "import jumptable as jt") >= 8
 
 
