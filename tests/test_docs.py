@@ -33,7 +33,8 @@ from tests.hosts import build
 
 ROOT = Path(__file__).parent.parent
 PAGES = ["README.md", "docs/counters.md", "docs/interfaces-and-tables.md",
-         "docs/lazy-loading.md", "docs/native-plugins.md", "docs/pluggy.md", "docs/single-dispatch.md"]  # fmt: skip
+         "docs/lazy-loading.md", "docs/native-plugins.md", "docs/pluggy.md",
+         "docs/single-dispatch.md"]  # fmt: skip
 HEADERS = Path(jt.get_include()) / "jumptable"
 # Statements that use one of these words need the module, which may be missing.
 OPTIONAL = {"np": "numpy", "scipy": "scipy", "CounterCollector": "prometheus_client",
