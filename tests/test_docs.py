@@ -235,7 +235,7 @@ def test_readme(names: dict[str, Any], tmp_path: Path) -> None:
         "void flush(void) {}\n"
         "struct { int64_t value; char reserved[120]; } Counter __attribute__((aligned(128)));\n",
     )
-    assert run_page("README.md", names, "libm.so.6", "from_pointer", "jt.Table(") >= 2
+    assert run_page("README.md", names, "libm.so.6", "from_pointer", "jt.Table(", "jt.lazy(") >= 2
     assert names["f"].apply(1.0) == 2.0
     assert names["filter"].apply(1.0) == 10.0
 
