@@ -18,6 +18,7 @@ from .doctorblame import Blame
 from .doctorrun import Outcome, run
 from .doctortimes import Times, judge, median_run, split
 from .findings import LEAST_MEMORY, SEVERITIES, Finding, Spot, observed, printable
+from .findings import spots as spots_of
 
 __all__ = ["Diagnosis", "NoEntryPointsError", "Target", "diagnose", "status", "targets_of"]
 
@@ -168,7 +169,9 @@ class _Patient:
             diagnosis.findings += judge(self._runs, watched, max_ms)
         if self._failed:
             first = self._failed[0]
-            message = f"opens at first, and then in {len(self._failed)} of {runs} runs: {first.message}"
+            message = (
+                f"opens at first, and then in {len(self._failed)} of {runs} runs: {first.message}"
+            )
             diagnosis.findings.append(Finding("unsteady", "error", message, first.spots))
         diagnosis.findings += observed(watched)
         diagnosis.findings.sort(key=lambda finding: SEVERITIES.index(finding.severity))
@@ -198,13 +201,7 @@ class _Patient:
             return Finding("hung", "error", limit, spots)
         if outcome.answer.get("ended"):
             message = f"{outcome.answer['ended']} while it is opened"
-            exits = [
-                event
-                for event in outcome.answer.get("events", ())
-                if event["kind"] == "exited" or event["detail"].startswith("os.exec")
-            ]
-            from .findings import spots as spots_of
-
+            exits = [event for event in outcome.answer["events"] if event["kind"] == "exited"]
             return Finding("exited", "error", message, spots_of(exits[-1:]))
         last = outcome.output.strip().splitlines()[-1:]
         said = f"; its last words: {printable(last[0])[:200]}" if last else ""

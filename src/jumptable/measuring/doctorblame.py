@@ -18,6 +18,12 @@ __all__ = ["Blame", "Place", "own_prefixes", "owns"]
 Place = tuple[str, int, str]
 
 PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+# What opens and watches is nobody's doing, even if a part of this package is what is opened.
+MACHINERY = (
+    os.path.join(PACKAGE, "loading", ""),
+    os.path.join(PACKAGE, "binding", ""),
+    os.path.join(PACKAGE, "measuring", "doctor"),
+)
 
 
 def own_prefixes(names: list[str], target: str, namespaces: set[str]) -> list[str]:
@@ -70,12 +76,8 @@ class Blame:
             if name in prefixes and os.path.basename(file).startswith("__init__.")
         ]
         folders = sysconfig.get_paths()
-        self._library = tuple(
-            {os.path.join(folders[key], "") for key in ("stdlib", "platstdlib")}
-        )
-        self._installed = tuple(
-            {os.path.join(folders[key], "") for key in ("purelib", "platlib")}
-        )
+        self._library = tuple({os.path.join(folders[key], "") for key in ("stdlib", "platstdlib")})
+        self._installed = tuple({os.path.join(folders[key], "") for key in ("purelib", "platlib")})
 
     def of(self, stack: Stack) -> tuple[Place | None, Place | None, bool]:
         """The plugin's innermost line; another's further in that did it; if an import of the
@@ -84,11 +86,11 @@ class Blame:
         own = actor = None
         library = importing = only_library = False
         for file, line, function in stack:
-            if self._is_own(file):
-                own = own or (file, line, function)
-                break
-            if file.startswith(PACKAGE):
+            if file.startswith(MACHINERY):
                 continue
+            if self._is_own(file):
+                own = (file, line, function)
+                break
             if file.startswith("<frozen importlib") or file == "<frozen zipimport>":
                 importing = importing or library
             elif self._is_library(file):
@@ -118,7 +120,12 @@ class Blame:
     def of_event(self, event: Event) -> dict[str, object] | None:
         """As it is reported; None for what this package or the standard library does to import."""
         place, by, only_library = self.of(event.stack)
-        if (only_library or place is None) and event.kind in ("regexes", "files", "atexit", "sleep"):
+        if (only_library or place is None) and event.kind in (
+            "regexes",
+            "files",
+            "atexit",
+            "sleep",
+        ):
             return None
         return {
             "kind": event.kind,

@@ -192,7 +192,6 @@ def _blame(job: dict[str, Any], timer: ImportTimer) -> Blame:
 
 
 def _observed(job: dict[str, Any], watch: Any, timer: ImportTimer) -> dict[str, Any]:
-    watch.stop()
     blame = _blame(job, timer)
     events = [blame.of_event(event) for event in list(watch.events)]
     return {
@@ -205,11 +204,10 @@ def _examine(target: str, bytes_read: Any) -> tuple[Any, int]:
     """The library's file, and how much examining it reads, which is not the plugin's doing."""
     if not is_library(target):
         return None, 0
-    from ..loading.files import examine
-    from ..loading.natives import declarations, find_bare
-
     # What opening imports, and reads for that.
     from ..loading import complaints, debuginfo, embedded  # noqa: F401
+    from ..loading.files import examine
+    from ..loading.natives import declarations, find_bare
 
     before = _number(bytes_read)
     file = None

@@ -42,7 +42,7 @@ class ImportTimer:
 
     def install(self) -> None:
         """From now on; times count from here."""
-        sys.meta_path.insert(0, self)  # type: ignore[arg-type]
+        sys.meta_path.insert(0, self)
         self._start = perf_counter()
 
     def remove(self) -> None:

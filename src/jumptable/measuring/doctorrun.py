@@ -38,7 +38,9 @@ def run(job: dict[str, Any], timeout: float) -> Outcome:
 
     Whatever happens, also KeyboardInterrupt, the process and its group have ended afterwards.
     """
-    with tempfile.TemporaryDirectory(prefix="jumptable-doctor-", ignore_cleanup_errors=True) as folder:
+    with tempfile.TemporaryDirectory(
+        prefix="jumptable-doctor-", ignore_cleanup_errors=True
+    ) as folder:
         answer, trace = os.path.join(folder, "answer"), os.path.join(folder, "trace")
         written = os.path.join(folder, "output")
         job = {**job, "answer": answer, "trace": trace, "timeout": timeout}
@@ -71,9 +73,7 @@ def _command(job: dict[str, Any]) -> list[str]:
 def _wait(command: list[str], out: Any, err: Any, timeout: float) -> tuple[int, bool]:
     """The exit status, and whether it had to be ended."""
     options: dict[str, Any] = {"start_new_session": True} if os.name == "posix" else {}
-    process = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, **options
-    )
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, **options)
     ended = False
     try:
         ended = _ends(process, time.monotonic() + timeout)

@@ -73,8 +73,7 @@ def _imports(rows: Sequence[Any], names: list[str], target: str) -> tuple[Import
     for name, parent, start, finding, loading, file, importer in rows:
         # What one of the plugin's modules is needed for by a dependency is that one's.
         own = (
-            owns(prefixes, name)
-            or (name in without_file and target.startswith(f"{name}."))
+            owns(prefixes, name) or (name in without_file and target.startswith(f"{name}."))
         ) and (parent < 0 or found[parent].own)
         found.append(Import(name, parent, start, finding, finding + loading, file, importer, own))
     return tuple(found)
@@ -89,7 +88,9 @@ def judge(runs: Sequence[Times], answer: dict[str, Any], max_ms: float | None) -
     found = []
     median = median_run(runs).total * 1e3
     if max_ms is not None and median > max_ms:
-        over = f"opens in {median:.1f} ms, {median - max_ms:.1f} ms over the budget of {max_ms:g} ms"
+        over = (
+            f"opens in {median:.1f} ms, {median - max_ms:.1f} ms over the budget of {max_ms:g} ms"
+        )
         found.append(Finding("budget", "error", over))
     own = min(run.own for run in runs)
     if own >= SLOW:
@@ -97,7 +98,9 @@ def judge(runs: Sequence[Times], answer: dict[str, Any], max_ms: float | None) -
         found.append(Finding("slow", "warning", message, _slow_spots(runs, answer)))
     imports = _slow_imports(runs)
     if imports:
-        severity = "warning" if max(seconds for seconds, _ in imports) >= VERY_SLOW_IMPORT else "note"
+        severity = (
+            "warning" if max(seconds for seconds, _ in imports) >= VERY_SLOW_IMPORT else "note"
+        )
         total = sum(seconds for seconds, _ in imports)
         names = ", ".join(one.name for _, one in imports[:5])
         spots = tuple(

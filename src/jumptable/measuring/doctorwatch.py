@@ -79,13 +79,13 @@ class Watch:
         self.active = False
         self._before_exit = before_exit
         self._undo: list[Callable[[], None]] = []
-        self._readers = {
+        self._readers: dict[str, Callable[[str, tuple[Any, ...]], Event | None]] = {
             **dict.fromkeys(PROCESS_EVENTS, _process_started),
             **dict.fromkeys(SOCKET_EVENTS, _socket_used),
             "open": _file_opened,
-            "os.chdir": lambda name, words: Event("directory", _path(words[0]), []),
-            "os.putenv": lambda name, words: Event("environment", _path(words[0]), []),
-            "os.unsetenv": lambda name, words: Event("environment", _path(words[0]), []),
+            "os.chdir": _directory_changed,
+            "os.putenv": _variable_changed,
+            "os.unsetenv": _variable_changed,
         }
 
     def prepare(self) -> None:
@@ -245,7 +245,7 @@ def _process_started(name: str, words: tuple[Any, ...]) -> Event:
             map(_path, arguments)
         )  # fmt: skip
     text = _path(program) if program else ""
-    return Event("processes", f"{name}({text[:80]})", [])
+    return Event("exited" if name == "os.exec" else "processes", f"{name}({text[:80]})", [])
 
 
 def _socket_used(name: str, words: tuple[Any, ...]) -> Event:
@@ -275,6 +275,14 @@ def _file_opened(name: str, words: tuple[Any, ...]) -> Event | None:
             return None  # there is nothing to read
         size = 0
     return Event("writes" if writes else "files", path, [], amount=size)
+
+
+def _directory_changed(name: str, words: tuple[Any, ...]) -> Event:
+    return Event("directory", _path(words[0]), [])
+
+
+def _variable_changed(name: str, words: tuple[Any, ...]) -> Event:
+    return Event("environment", _path(words[0]), [])  # its value may be a secret
 
 
 def _signal_name(words: tuple[Any, ...]) -> str:

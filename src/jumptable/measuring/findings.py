@@ -36,13 +36,13 @@ FIXES = {
     "sockets": "connect in an explicit initialise method that the host calls after open",
     "files": "lazy-load tables and settings: read them on the first call, and keep them",
     "writes": "write when the host calls; another process may be loading the same plugin",
-    "regexes": "defer regular expressions to first use: functools.cache on a function that compiles",
+    "regexes": "defer regular expressions to first use, in a function with functools.cache",
     "signals": "leave signals to the host, which owns them; offer a function that it can install",
     "directory": "use absolute paths; the working directory belongs to the host",
     "environment": "pass settings as arguments; environment variables are the whole process's",
     "locale": "leave the locale to the host; format with a locale given explicitly",
     "descriptors": "close what was opened, or open it on the first call",
-    "memory": "allocate large tables on the first call, so that a host that never calls pays nothing",
+    "memory": "allocate large tables on the first call: a host that never calls pays nothing then",
     "output": "write nothing; use logging, which the host can direct or switch off",
     "atexit": "offer a close method that the host calls; it may unload or fork before exit",
 }
@@ -104,7 +104,7 @@ def _changed(answer: dict[str, Any], part: str) -> dict[str, str]:
 
 def spots(events: Iterable[dict[str, Any]]) -> tuple[Spot, ...]:
     """Where events came from, each place and detail once, and only so many."""
-    found = {}
+    found: dict[Spot, None] = {}
     for event in events:
         place, by = event["place"] or (None, None), event["by"] or (None, None)
         found[Spot(event["detail"], place[0], place[1], by[0], by[1])] = None
@@ -223,7 +223,9 @@ def _environment(answer: dict[str, Any]) -> Finding | None:
     if not names:
         return None
     events = [event for event in _events(answer, "environment") if event["detail"] in names]
-    return Finding("environment", "warning", f"changes the environment: {_listed(names)}", spots(events))
+    return Finding(
+        "environment", "warning", f"changes the environment: {_listed(names)}", spots(events)
+    )
 
 
 def _locale(answer: dict[str, Any]) -> Finding | None:
@@ -282,6 +284,4 @@ def _atexit(answer: dict[str, Any]) -> Finding | None:
 
 def printable(text: str) -> str:
     """Names and messages are a plugin's: what would direct a terminal is escaped."""
-    return "".join(
-        letter if letter.isprintable() else repr(letter)[1:-1] for letter in text
-    )
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
