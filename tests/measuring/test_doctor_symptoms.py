@@ -9,11 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.conftest import Compile
+from tests.measuring.doctor_modules import BAD, CLEAN, line_of
 
 from jumptable.measuring.doctor import Diagnosis, Target, diagnose
 from jumptable.measuring.findings import Finding
-from tests.conftest import Compile
-from tests.measuring.doctor_modules import BAD, CLEAN, line_of
 
 pytest.importorskip("psutil")
 
@@ -155,7 +155,9 @@ def test_a_slow_plugin(folder: Path, compile_plugin: Compile) -> None:
 
 def test_slow_dependencies(folder: Path) -> None:
     """They are a finding of who imports them, at that line, and not the plugin's own time."""
-    (folder / "heavy.py").write_text("import heavier, re\n\nRE = [re.compile(x) for x in 'abcdefg']\n")
+    (folder / "heavy.py").write_text(
+        "import heavier, re\n\nRE = [re.compile(x) for x in 'abcdefg']\n"
+    )
     (folder / "heavier.py").write_text("import time\ntime.sleep(0.25)\n")
     (folder / "light_plugin").mkdir()
     (folder / "light_plugin/__init__.py").write_text("")
@@ -224,8 +226,7 @@ def test_it_does_not_take_the_doctor_down(folder: Path) -> None:
         "no_os": "import os, sys\nos.write = os.open = os.close = sys.exit = None\n",
         "no_builtins": "import builtins\nvars(builtins).clear()\n",
         "closed": "import os\nos.closerange(0, 100)\n",
-        "interrupts": "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n"
-        "while True: pass\n",
+        "interrupts": "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\nwhile True: pass\n",
         "recurses": "import recurses_too\nrecurses_too.again()\n",
         "forks": "import os, time\nif not os.fork(): time.sleep(0.01)\n",
     }.items():
@@ -234,12 +235,10 @@ def test_it_does_not_take_the_doctor_down(folder: Path) -> None:
     names = ["no_modules", "no_os", "no_builtins", "closed", "interrupts", "recurses", "forks"]
     targets = [Target(name, name) for name in names]
     found = diagnose(targets, runs=0, timeout=60)
-    symptoms = {
-        one.target.name: {finding.symptom for finding in one.findings} for one in found
-    }
-    print(symptoms)
+    symptoms = {one.target.name: {finding.symptom for finding in one.findings} for one in found}
     assert symptoms["recurses"] == symptoms["interrupts"] == {"failed"}
     assert "KeyboardInterrupt" in found[4].findings[0].message
+    assert symptoms["no_builtins"] == {"failed"}
     assert symptoms["forks"] == {"processes"}
 
 

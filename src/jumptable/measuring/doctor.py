@@ -15,6 +15,7 @@ from ..binding.suggest import suggestion
 from ..loading.discovery import entry_points
 from ..loading.registry import is_library
 from .doctorblame import Blame
+from .doctorchild import BROKEN
 from .doctorrun import Outcome, run
 from .doctortimes import Times, judge, median_run, split
 from .findings import LEAST_MEMORY, SEVERITIES, Finding, Spot, observed, printable
@@ -83,10 +84,9 @@ def diagnose(
     progress: Callable[[int, Target, str], None] = lambda index, target, what: None,
 ) -> list[Diagnosis]:
     """Examine each in turn; whatever a plugin does to its processes is a finding."""
-    owners = _distributions() if any(not is_library(one.target) for one in targets) else {}
     found = []
     for index, target in enumerate(targets):
-        patient = _Patient(target, owners, timeout)
+        patient = _Patient(target, timeout)
         progress(index, target, "watched")
         watched = patient.watch()
         for number in range(runs) if patient.opens else ():
@@ -97,28 +97,15 @@ def diagnose(
     return found
 
 
-def _distributions() -> dict[str, list[str]]:
-    """Top-level module to the distributions that have it."""
-    from importlib.metadata import packages_distributions
-
-    return dict(packages_distributions())
-
-
-def _own_names(target: str, owners: dict[str, list[str]]) -> list[str]:
-    """The top-level modules that come with the target, its own first."""
-    top = target.partition(":")[0].partition(".")[0]
-    mine = set(owners.get(top, ()))
-    return [top, *sorted(name for name, all in owners.items() if mine & set(all) and name != top)]
-
-
 class _Patient:
     """One plugin while it is examined."""
 
-    def __init__(self, target: Target, owners: dict[str, list[str]], timeout: float) -> None:
+    def __init__(self, target: Target, timeout: float) -> None:
         native = is_library(target.target)
         self.diagnosis = Diagnosis(target, "native" if native else "python")
         self.opens = False
-        self._names = [] if native else _own_names(target.target, owners)
+        # Its own modules: what the watched run says, and until then the one that is named.
+        self._names = [] if native else [target.target.partition(":")[0].partition(".")[0]]
         self._timeout = timeout
         self._libraries: list[str] = []
         self._runs: list[Times] = []
@@ -128,7 +115,6 @@ class _Patient:
         job = {
             "mode": mode,
             "target": self.diagnosis.target.target,
-            "own": self._names,
             "libraries": self._libraries,
         }
         return run(job, self._timeout)
@@ -142,6 +128,7 @@ class _Patient:
             self.diagnosis.findings.append(failure)
         self.opens = failure is None
         self._libraries = answer.get("libraries", [])
+        self._names = answer.get("own", self._names)
         self.diagnosis.kind = answer.get("kind", self.diagnosis.kind)
         self.diagnosis.path = answer.get("path")
         self.diagnosis.unknown = answer.get("unknown", [])
@@ -187,9 +174,8 @@ class _Patient:
             return Finding(symptom, "error", f"{error['type']}: {error['message']}", spots)
         if answer.get("done"):
             return None
-        if "broken" in answer:
-            last = answer["broken"].strip().splitlines()[-1]
-            message = f"leaves an interpreter in which the doctor cannot finish: {last}"
+        if outcome.status == BROKEN and not outcome.timed_out and "ended" not in answer:
+            message = "leaves an interpreter in which nothing runs: what was replaced or removed?"
             return Finding("failed", "error", message)
         return self._end(outcome)
 

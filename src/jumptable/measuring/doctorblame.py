@@ -51,6 +51,7 @@ class Blame:
 
     def __init__(self, names: list[str], target: str, origins: dict[str, str]) -> None:
         """``origins`` are the files of what was imported, also of what then failed."""
+        self.names = names
         paths = {name: list(getattr(module, "__path__", ())) if module else []
                  for name, module in sys.modules.copy().items()}  # fmt: skip
         namespaces = {

@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 
     from .doctorblame import Blame
 
-__all__ = ["main"]
+__all__ = ["BROKEN", "main"]
 
+# The exit status if a plugin has left nothing that this could run on.
+BROKEN = 97
 LEAST_TRACED = 1 << 20
 TRACED_FRAMES = 8  # each takes time at every allocation
 
@@ -38,18 +40,15 @@ def main(job: dict[str, Any]) -> NoReturn:
     process = _getpid()
     trace = _open(job["trace"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     do = {"watch": _watch, "time": _time, "memory": _memory}[job["mode"]]
+    status = BROKEN
     try:
         answer = do(job, trace)
         if _getpid() == process:  # and not one that the plugin has forked
             _answer(job, {**answer, "done": True})
             _end_children()
-    except BaseException:
-        if _getpid() == process:
-            import traceback
-
-            _answer(job, {"broken": traceback.format_exc()})
+        status = 0
     finally:
-        _exit(0)
+        _exit(status)
 
 
 def _answer(job: dict[str, Any], answer: dict[str, Any]) -> None:
@@ -133,7 +132,7 @@ def _load_libraries(paths: list[str]) -> float:
 
 
 def _watch(job: dict[str, Any], trace: int) -> dict[str, Any]:
-    from . import doctorstate
+    from . import doctorblame, doctorstate  # noqa: F401  doctorblame cannot be had any more then
     from .doctorwatch import Watch
 
     answer: dict[str, Any] = {}
@@ -155,8 +154,10 @@ def _watch(job: dict[str, Any], trace: int) -> dict[str, Any]:
         watch.start()
 
     def before_exit(reason: str) -> None:
+        watch.active = False
         if _getpid() == process:
             _answer(job, {**_observed(job, watch, timer), "ended": reason})
+        watch.active = True  # another program may not be there
 
     timer = ImportTimer(after=threads_after)
     watch = Watch(before_exit)
@@ -188,13 +189,33 @@ def _blame(job: dict[str, Any], timer: ImportTimer) -> Blame:
     from .doctorblame import Blame
 
     origins = {record.name: record.origin for record in timer.records if record.origin}
-    return Blame(job["own"], job["target"], origins)
+    return Blame(_own_names(job["target"], timer), job["target"], origins)
+
+
+def _own_names(target: str, timer: ImportTimer) -> list[str]:
+    """The top-level modules that come with the target, its own first."""
+    top = target.partition(":")[0].partition(".")[0]
+    others = {record.name.partition(".")[0] for record in timer.records}
+    others -= {top, *sys.stdlib_module_names}
+    if is_library(target):
+        return []
+    if not others:
+        return [top]
+    from importlib.metadata import packages_distributions  # reads them all
+
+    try:
+        owners = packages_distributions()
+    except Exception:  # one of them is damaged
+        return [top]
+    mine = set(owners.get(top, ()))
+    return [top, *sorted(name for name in others if mine & set(owners.get(name, ())))]
 
 
 def _observed(job: dict[str, Any], watch: Any, timer: ImportTimer) -> dict[str, Any]:
     blame = _blame(job, timer)
     events = [blame.of_event(event) for event in list(watch.events)]
     return {
+        "own": blame.names,
         "events": [event for event in events if event is not None],
         "imports": [record.row() for record in timer.records],
     }
