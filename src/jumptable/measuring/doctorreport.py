@@ -48,11 +48,18 @@ def counted(findings: Sequence[Finding]) -> str:
     return ", ".join(said) or "none"
 
 
+class Output(Console):
+    """A console that leaves a closed pipe to the command line, which knows its exit status."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 def print_diagnoses(diagnoses: Sequence[Diagnosis], runs: int) -> None:
     """Print a table of times, and then the findings, on the standard output."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # names may be in any script
-    console = Console(highlight=False, markup=False, emoji=False)
+    console = Output(highlight=False, markup=False, emoji=False)
     console.print(_table(diagnoses, runs))
     for one in diagnoses:
         if one.findings:

@@ -17,7 +17,7 @@ __all__ = ["Outcome", "run"]
 
 # What a child may need for everything but opening the plugin; nothing that is measured.
 GRACE = 60.0
-LONGEST_PAUSE = 0.02
+LONGEST_PAUSE = 0.005
 FRAME = re.compile(r'^  File "(.*)", line (\d+) in (.*)$')
 MOST_OUTPUT = 2000
 
