@@ -23,13 +23,15 @@ BAD = {
     "sockets": "import socket\n\n"
     "def connect(address):\n    made = socket.socket()\n    made.connect(address)  # here\n"
     "    return made\n\n"
-    "class Database:\n    def __init__(self, address):\n        self.connection = connect(address)\n\n"
+    "class Database:\n    def __init__(self, address):\n"
+    "        self.connection = connect(address)\n\n"
     "import os\ndatabase = Database(('127.0.0.1', int(os.environ['DOCTOR_PORT'])))\n",
     "sockets that listen": "import socket\nserver = socket.socket()\n"
     "server.bind(('127.0.0.1', 0))  # here\nserver.listen()\n",
     "files": "import json\nfrom pathlib import Path\n"
     "table = json.loads(Path(__file__).with_suffix('.json').read_text())  # here\n",
-    "writes": "import os\nlog = open(os.path.splitext(__file__)[0] + '.log', 'w')  # here\nlog.close()\n",
+    "writes": "import os\nlog = open(os.path.splitext(__file__)[0] + '.log', 'w')  # here\n"
+    "log.close()\n",
     "regexes": "import re\n\npattern = re.compile('a+[bc]*d|e')  # here\n",
     "signals": "import signal\nsignal.signal(signal.SIGUSR1, lambda *_: None)  # here\n",
     "directory": "import os\nos.chdir(os.path.dirname(os.path.abspath(__file__)))  # here\n",

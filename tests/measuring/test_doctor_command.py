@@ -74,7 +74,7 @@ class Page(HTMLParser):
 def test_a_clean_plugin_is_status_0_and_a_note_too(folder: Path) -> None:
     done = doctor("clean", "noting", "clean", "--runs", 2)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.count("clean") == 1  # named twice, examined once
+    assert done.stdout.count("│ clean") == 1  # named twice, examined once
     assert "1 note" in done.stdout and "none" in done.stdout
     assert f"{folder / 'noting.py'}:3  a+b" in done.stdout.replace("\n", "")
     assert max(map(len, done.stdout.splitlines())) <= 80 or str(folder) in done.stdout
@@ -222,7 +222,7 @@ def test_what_is_not_installed_is_named(
 ) -> None:
     for name in [name for name in sys.modules if name.partition(".")[0] == missing]:
         monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, missing, None)  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, missing, None)
     assert cli.main(["doctor", "json"]) == 2
     assert capsys.readouterr().err == (
         f"jumptable: doctor needs {missing}, which is not installed: "

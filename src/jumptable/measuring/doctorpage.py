@@ -31,7 +31,8 @@ STYLE = """
   --warning: #f0b94a; --note: #8ab8f0; --track: #22272e; } }
 * { box-sizing: border-box; }
 body { margin: 0 auto; max-width: 70rem; padding: 1rem; background: var(--ground);
-  color: var(--ink); font: 1rem/1.5 system-ui, sans-serif; overflow-wrap: anywhere; }
+  color: var(--ink); font: 1rem/1.5 system-ui, sans-serif; overflow-wrap: break-word; }
+a { color: inherit; } li, p { overflow-wrap: anywhere; }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.2rem; margin-top: 2.5rem; } h3 { font-size: 1rem; }
 code, td.file { font-family: ui-monospace, monospace; font-size: .9em; }
 .soft, td.file { color: var(--soft); }
@@ -39,8 +40,8 @@ table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; vertical-align: middle; padding: .3rem .6rem .3rem 0;
   border-bottom: 1px solid var(--line); }
 th.number, td.number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
-th[scope=row] { font-weight: 600; }
-td.time { width: 40%; min-width: 8rem; }
+th[scope=row] { font-weight: 600; min-width: 9rem; max-width: 20rem; }
+td.time { width: 40%; min-width: 8rem; } td[data-label=findings] { min-width: 8rem; }
 .track { display: flex; height: 1.1rem; background: var(--track); border-radius: 3px;
   overflow: hidden; }
 .track i { display: block; flex: none; min-width: 1px; }
@@ -61,7 +62,8 @@ summary { cursor: pointer; }
 @media (max-width: 45rem) {
   thead { position: absolute; clip-path: inset(50%); height: 1px; overflow: hidden; }
   tr { display: block; padding: .6rem 0; border-bottom: 1px solid var(--line); }
-  th, td, td.time { display: block; width: auto; border: 0; padding: 0; }
+  th, td, th[scope=row], td.time { display: block; width: auto; max-width: none; border: 0;
+    padding: 0; }
   th.number, td.number { text-align: left; }
   td[data-label]::before { content: attr(data-label) ": "; color: var(--soft); }
 }
@@ -96,8 +98,8 @@ def _overview(diagnoses: Sequence[Diagnosis], document: dict[str, Any]) -> Itera
     failed = len(diagnoses) - len(opened)
     summary = f"{len(opened)} opened, {milliseconds(sum(opened))} ms together"
     summary += f"; {failed} did not open" if failed else ""
-    yield f"<p>{_text(summary)}. Each was opened in fresh processes; times are of the run with the "
-    yield f"median total of {document['runs']}.</p>"
+    yield f"<p>{_text(summary)}. Each was opened in fresh processes, {document['runs']} of them "
+    yield "timed; the times are those of the run with the median total.</p>"
     keys = "".join(
         f'<span class="key {part}" aria-hidden="true"></span>{name}' for part, name in PARTS
     )
