@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -97,11 +96,18 @@ def _print_finding(console: Console, finding: Finding) -> None:
         (finding.severity, COLOURS[finding.severity]),
         f" {finding.symptom}: {printable(finding.message)}",
     )
-    console.print(Padding(first, (0, 0, 0, 2), expand=False))
+    _print_indented(console, first, 2)
     for spot in finding.spots:
         # Not wrapped: an editor or a terminal opens what is a path and a line.
         console.print(Text("    " + printable(_told(spot))), soft_wrap=True)
-    console.print(Padding(Text(f"fix: {finding.fix}"), (0, 0, 0, 4), expand=False))
+    _print_indented(console, Text(f"fix: {finding.fix}"), 4)
+
+
+def _print_indented(console: Console, text: Text, indent: int) -> None:
+    """Without the spaces that rich fills lines up with, which would be copied along."""
+    for line in text.wrap(console, max(console.width - indent, 20)):
+        line.rstrip()
+        console.print(Text(" " * indent) + line, soft_wrap=True)
 
 
 def _told(spot: Spot) -> str:
