@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,20 @@ EVIL = "<script>alert(1)</script> & \x1b[31m"
 VOID = {"meta", "link", "br", "hr", "img", "input"}
 
 
+Said = tuple[int, str, str]
+
+
+@pytest.fixture
+def here(capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
+    """The command in this process: its status, and what it writes."""
+
+    def run(*arguments: object) -> Said:
+        status = cli.main(["doctor", *map(str, arguments)])
+        return (status, *capsys.readouterr())
+
+    return run
+
+
 def doctor(*arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "jumptable", "doctor", *map(str, arguments)]
     return subprocess.run(
@@ -39,6 +54,7 @@ def doctor(*arguments: object, **options: Any) -> subprocess.CompletedProcess[st
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The working directory, with a clean plugin and some that are not."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))  # where python -m looks
     (tmp_path / "clean.py").write_text(CLEAN)
     (tmp_path / "noting.py").write_text("import re\n\nPATTERN = re.compile('a+b')\n")
     (tmp_path / "warning.py").write_text("import os\n\nos.environ['FROM_A_PLUGIN'] = '1'\n")
@@ -72,7 +88,7 @@ class Page(HTMLParser):
 
 
 def test_a_clean_plugin_is_status_0_and_a_note_too(folder: Path) -> None:
-    done = doctor("clean", "noting", "clean", "--runs", 2)
+    done = doctor("clean", "noting", "clean", "--runs", 1)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.count("│ clean") == 1  # named twice, examined once
     assert "1 note" in done.stdout and "none" in done.stdout
@@ -81,10 +97,11 @@ def test_a_clean_plugin_is_status_0_and_a_note_too(folder: Path) -> None:
     assert "\x1b" not in done.stdout
 
 
-def test_json_has_what_the_page_says_of_it(folder: Path) -> None:
-    done = doctor("clean", "warning", "nothing_of_this_name", "--runs", 2, "--json", "-")
-    assert (done.returncode, done.stderr) == (1, "")
-    document = json.loads(done.stdout)
+def test_json_has_what_the_page_says_of_it(folder: Path, here: Callable[..., Said]) -> None:
+    targets = ("clean", "warning", "nothing_of_this_name")
+    status, said, complaints = here(*targets, "--runs", 2, "--json", "-")
+    assert (status, complaints) == (1, "")
+    document = json.loads(said)
     assert set(document) == {
         "schema", "machine", "runs", "timeout_seconds", "max_ms", "status", "plugins",
     }  # fmt: skip
@@ -123,16 +140,16 @@ def test_json_has_what_the_page_says_of_it(folder: Path) -> None:
 
 
 def test_html_is_one_whole_page_that_nobody_can_write_into(
-    folder: Path, compile_plugin: Compile
+    folder: Path, compile_plugin: Compile, here: Callable[..., Said]
 ) -> None:
     library = compile_plugin("doctor_bad", None, "-DENVIRONMENT")
     evil = folder / f"{EVIL.replace('/', '|')}.so"
     evil.write_bytes(library.read_bytes())
     (folder / "raising.py").write_text(f"raise ValueError({EVIL!r})\n")
     (folder / "importing.py").write_text("import json, warning\n")
-    done = doctor(f"./{evil.name}", "raising", "importing", "--runs", 1, "--html", "page.html")
-    assert done.returncode == 1
-    assert "\x1b" not in done.stdout
+    targets = (f"./{evil.name}", "raising", "importing")
+    status, said, _ = here(*targets, "--runs", 1, "--html", "page.html")
+    assert status == 1 and "\x1b" not in said
     text = (folder / "page.html").read_text("utf-8")
     page = Page(text)
     assert "script" not in page.tags
@@ -140,7 +157,7 @@ def test_html_is_one_whole_page_that_nobody_can_write_into(
     links = [value for name, value in page.attributes if name == "href"]
     assert links and all(link.startswith("#plugin-") for link in links)
     assert "url(" not in text and "@import" not in text and "http" not in page.text
-    for words in ("<script>alert(1)<|script> & \\x1b[31m", "ValueError", "FROM_A_PLUGIN", "json",
+    for words in ("<script>alert(1)<|script> & \\x1b[31m", "ValueError", "FROM_A_PLUGIN", "Imports: ",
                   "own initialisation", "Measured on"):  # fmt: skip
         assert words in page.text
     assert "prefers-color-scheme: dark" in text and "width=device-width" in text
@@ -150,33 +167,33 @@ def test_html_is_one_whole_page_that_nobody_can_write_into(
     assert os.listdir(folder).count("page.html") == 1 and not list(folder.glob("*.tmp"))
 
 
-def test_a_budget(folder: Path) -> None:
-    over = doctor("clean", "--runs", 1, "--max-ms", 0, "--json", "-")
-    (finding,) = json.loads(over.stdout)["plugins"][0]["findings"]
-    assert over.returncode == 1
+def test_a_budget(folder: Path, here: Callable[..., Said]) -> None:
+    status, said, _ = here("clean", "--runs", 1, "--max-ms", 0, "--json", "-")
+    (finding,) = json.loads(said)["plugins"][0]["findings"]
+    assert status == 1
     assert (finding["symptom"], finding["severity"]) == ("budget", "error")
     assert re.search(r"opens in [\d.]+ ms, [\d.]+ ms over the budget of 0 ms", finding["message"])
-    assert doctor("clean", "--runs", 1, "--max-ms", 1e6).returncode == 0
+    assert here("clean", "--runs", 1, "--max-ms", 1e6)[0] == 0
 
 
-def test_a_group(folder: Path) -> None:
+def test_a_group(folder: Path, here: Callable[..., Said]) -> None:
     metadata = folder / "some-1.0.dist-info"
     metadata.mkdir()
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: some\nVersion: 1.0\n")
     (metadata / "entry_points.txt").write_text(
         "[some.plugins]\none = clean:new\ntwo = warning [extra]\n"
     )
-    done = doctor("--group", "some.plugins", "--runs", 1, "--json", "-")
-    assert done.returncode == 1
-    plugins = json.loads(done.stdout)["plugins"]
+    status, said, _ = here("--group", "some.plugins", "--runs", 1, "--json", "-")
+    assert status == 1
+    plugins = json.loads(said)["plugins"]
     assert [(one["name"], one["target"], one["group"]) for one in plugins] == [
         ("one", "clean:new", "some.plugins"),
         ("two", "warning", "some.plugins"),
     ]
     assert [len(one["findings"]) for one in plugins] == [0, 1]
-    done = doctor("--group", "some.plugin")
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "did you mean 'some.plugins'?" in done.stderr and done.stderr.count("\n") == 1
+    status, said, complaint = here("--group", "some.plugin")
+    assert (status, said, complaint.count("\n")) == (2, "", 1)
+    assert "did you mean 'some.plugins'?" in complaint
 
 
 @pytest.mark.parametrize(
@@ -189,12 +206,11 @@ def test_a_group(folder: Path) -> None:
     ],
 )
 def test_what_cannot_be_done_is_one_line_and_status_2(
-    arguments: list[str], words: str, folder: Path, capsys: pytest.CaptureFixture[str]
+    arguments: list[str], words: str, folder: Path, here: Callable[..., Said]
 ) -> None:
-    assert cli.main(["doctor", *arguments]) == 2
-    said = capsys.readouterr()
-    assert said.out == "" and words in said.err
-    assert said.err.startswith("jumptable: ") and said.err.count("\n") == 1
+    status, said, complaint = here(*arguments)
+    assert (status, said, complaint.count("\n")) == (2, "", 1)
+    assert complaint.startswith("jumptable: ") and words in complaint
 
 
 @pytest.mark.parametrize(
@@ -218,16 +234,16 @@ def test_help_has_examples(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize("missing", ["rich", "psutil"])
 def test_what_is_not_installed_is_named(
-    missing: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    missing: str, monkeypatch: pytest.MonkeyPatch, here: Callable[..., Said]
 ) -> None:
     for name in [name for name in sys.modules if name.partition(".")[0] == missing]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, missing, None)
-    assert cli.main(["doctor", "json"]) == 2
-    assert capsys.readouterr().err == (
+    complaint = (
         f"jumptable: doctor needs {missing}, which is not installed: "
         'pip install "jumptable[doctor]"\n'
     )
+    assert here("json") == (2, "", complaint)
 
 
 def test_names_that_a_terminal_cannot_show(folder: Path) -> None:
