@@ -57,9 +57,10 @@ def run(job: dict[str, Any], timeout: float) -> Outcome:
 
 
 def _command(job: dict[str, Any]) -> list[str]:
-    # The path first: it may be where this package is.
+    # The path first: it may be where this package is. What is no str, import ignores too.
+    path = [str(entry) for entry in sys.path if isinstance(entry, str)]
     code = (
-        f"import sys; sys.path[:] = {sys.path!r}\n"
+        f"import sys; sys.path[:] = {path!r}\n"
         f"from jumptable.measuring.doctorchild import main; main({job!r})"
     )
     options = [

@@ -15,7 +15,7 @@ from .findings import Finding, Spot
 __all__ = ["Import", "Times", "judge", "median_run", "split"]
 
 # Judged by the fastest run: noise makes nothing faster.
-SLOW_IMPORT, VERY_SLOW_IMPORT = 0.050, 0.200
+SLOW_IMPORT, VERY_SLOW_IMPORT = 0.100, 0.250
 SLOW = 0.100
 
 
