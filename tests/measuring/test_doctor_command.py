@@ -268,7 +268,7 @@ def test_an_interrupt_ends_what_was_started(folder: Path) -> None:
         "with open('number', 'w') as file: file.write(f'{os.getpid()}\\n')\n"
         "time.sleep(1000)\n"
     )
-    command = [sys.executable, "-m", "jumptable", "doctor", "waiting"]
+    command = [sys.executable, "-m", "jumptable", "doctor", "waiting", "--timeout", "999"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     number = folder / "number"
     while not (number.exists() and number.read_text().endswith("\n")):

@@ -100,7 +100,8 @@ def test_clean_modules(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("name", NATIVE)
-def test_a_bad_library(name: str, compile_plugin: Compile) -> None:
+def test_a_bad_library(name: str, compile_plugin: Compile, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)  # C's streams would be, too
     symptom, words = NATIVE[name]
     finding = only(look_at(str(compile_plugin("doctor_bad", None, f"-D{name}", "-pthread"))))
     assert finding.symptom == symptom
@@ -147,7 +148,7 @@ def test_what_it_started_is_ended(folder: Path) -> None:
 def is_running(number: int) -> bool:
     """What has ended may still wait to be reaped, by init."""
     try:
-        return psutil.Process(number).status() != psutil.STATUS_ZOMBIE
+        return bool(psutil.Process(number).status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
 

@@ -116,7 +116,7 @@ def _time(job: dict[str, Any], trace: int) -> dict[str, Any]:
 
 
 def _import_loading() -> None:
-    """What this package needs for native libraries: the first that a host opens would pay for it."""
+    """What this package needs for native libraries, which the first in a process pays for."""
     from ..loading import complaints, debuginfo, embedded, nativebinds  # noqa: F401
 
 
@@ -232,8 +232,7 @@ def _examine(target: str, bytes_read: Any) -> tuple[Any, int]:
     """The library's file, and how much examining it reads, which is not the plugin's doing."""
     if not is_library(target):
         return None, 0
-    # What opening imports, and reads for that.
-    from ..loading import complaints, debuginfo, embedded  # noqa: F401
+    _import_loading()
     from ..loading.files import examine
     from ..loading.natives import declarations, find_bare
 

@@ -1,8 +1,8 @@
 """What each import of a plugin's costs, by a finder that asks the others and times their loaders.
 
 It is in every run of the doctor's, those that are timed included, so it does little: two clock
-readings and a list for each module that is not loaded yet, about 5 us; a module that is loaded
-already costs nothing. ``-X importtime`` has no files, and would mix with what the plugin writes.
+readings and a record for each module that is not loaded yet, some microseconds; a module that is
+loaded already costs nothing. ``-X importtime`` has no files, and would mix with what the plugin writes.
 """
 
 from __future__ import annotations
