@@ -271,11 +271,14 @@ def test_an_interrupt_ends_what_was_started(folder: Path) -> None:
     command = [sys.executable, "-m", "jumptable", "doctor", "waiting", "--timeout", "999"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     number = folder / "number"
-    while not (number.exists() and number.read_text().endswith("\n")):
-        assert process.poll() is None
-        time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
-    assert process.communicate(timeout=60) == ("", "")
+    try:
+        while not (number.exists() and number.read_text().endswith("\n")):
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=60) == ("", "")
+    finally:
+        process.kill()
     assert process.returncode == 130
     with pytest.raises(ProcessLookupError):
         os.kill(int(number.read_text()), 0)

@@ -2,7 +2,8 @@
 
 It is in every run of the doctor's, those that are timed included, so it does little: two clock
 readings and a record for each module that is not loaded yet, some microseconds; a module that is
-loaded already costs nothing. ``-X importtime`` has no files, and would mix with what the plugin writes.
+loaded already costs nothing. ``-X importtime`` has no files, and would mix with what the plugin
+writes.
 """
 
 from __future__ import annotations
