@@ -41,7 +41,7 @@ BAD = {
     "memory": "table = bytearray(b'x') * (128 << 20)  # here\n",
     "output": "print('loaded')  # here\n",
     "output to standard error": "import sys\nsys.stderr.write('loaded')  # here\n",
-    "atexit": "import atexit\n\n@atexit.register  # here\ndef bye():\n    pass\n",
+    "atexit": "import atexit\n\ndef bye():\n    pass\n\natexit.register(bye)  # here\n",
     "failed": "x = 1\nif x:\n    x / 0  # here\n",
     "failed to compile": "x = 1\nx = = 2  # here\n",
     "failed to find": "import no_such_dependency  # here\n",

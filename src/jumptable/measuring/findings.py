@@ -15,10 +15,10 @@ __all__ = ["FIXES", "SEVERITIES", "Finding", "Spot", "observed", "printable"]
 SEVERITIES = ("error", "warning", "note")
 
 MEGABYTE = 1 << 20
-# Below these nothing is said: a plugin may read a setting, and the noise of memory is a few MB.
+# Below these nothing is said: a plugin may read a setting, and what many modules import takes 20 MB.
 MUCH_READ = 64 << 10
 LEAST_NATIVE_READ = 64 << 10
-LEAST_MEMORY, MUCH_MEMORY = 16 * MEGABYTE, 64 * MEGABYTE
+LEAST_MEMORY, MUCH_MEMORY = 32 * MEGABYTE, 64 * MEGABYTE
 MANY_REGEXES, SLOW_REGEXES = 5, 0.010
 MOST_SPOTS = 5
 
