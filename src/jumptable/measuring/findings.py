@@ -15,7 +15,7 @@ __all__ = ["FIXES", "SEVERITIES", "Finding", "Spot", "observed", "printable"]
 SEVERITIES = ("error", "warning", "note")
 
 MEGABYTE = 1 << 20
-# Below these nothing is said: a plugin may read a setting, and what many modules import takes 20 MB.
+# Below the least nothing is said: what many modules import takes 20 MB, for instance.
 MUCH_READ = 64 << 10
 LEAST_NATIVE_READ = 64 << 10
 LEAST_MEMORY, MUCH_MEMORY = 32 * MEGABYTE, 64 * MEGABYTE
