@@ -32,7 +32,7 @@ from tests.conftest import compiler
 from tests.hosts import build
 
 ROOT = Path(__file__).parent.parent
-PAGES = ["README.md", "docs/counters.md", "docs/interfaces-and-tables.md",
+PAGES = ["README.md", "docs/counters.md", "docs/doctor.md", "docs/interfaces-and-tables.md",
          "docs/lazy-loading.md", "docs/native-plugins.md", "docs/pluggy.md",
          "docs/single-dispatch.md"]  # fmt: skip
 HEADERS = Path(jt.get_include()) / "jumptable"
@@ -90,6 +90,7 @@ def test_every_example_is_one_that_is_tested(page: str) -> None:
     tested = {
         "README.md": {"python"},
         "docs/counters.md": {"python", "c", "cython"},
+        "docs/doctor.md": {"python", "text"},
         "docs/interfaces-and-tables.md": {"python"},
         "docs/lazy-loading.md": {"python"},
         "docs/native-plugins.md": {"python", "c", "cython"},
@@ -439,6 +440,50 @@ def test_commands_of_single_dispatch(tmp_path: Path) -> None:
             capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+
+
+@pytest.fixture
+def doctored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What docs/doctor.md examines: the plugin that it shows, a library and a group."""
+    for needed in ("rich", "psutil"):
+        pytest.importorskip(needed)
+    (tmp_path / "mypkg").mkdir()
+    (tmp_path / "mypkg/table.json").write_text("[1, 2, 3, 4]\n")
+    (tmp_path / "mypkg/filters.py").write_text(block("docs/doctor.md", "python", "WORDS ="))
+    metadata = tmp_path / "mypkg-1.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: mypkg\nVersion: 1\n")
+    (metadata / "entry_points.txt").write_text("[myapp.plugins]\nfilters = mypkg.filters\n")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@needs_compiler
+def test_commands_of_the_doctor(doctored: Path) -> None:
+    compile_library(doctored, "int answer(void) { return 42; }\n")
+    for command in commands("docs/doctor.md", "doctor --group"):
+        done = subprocess.run(
+            f"{command} --runs 1", shell=True, env=build.ENVIRONMENT,
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert (done.returncode, done.stderr) == (1, ""), f"{command}\n{done.stdout}{done.stderr}"
+        said = done.stdout.replace(str(doctored), "/srv/app")
+        expected = block("docs/doctor.md", "text", "starts 1 thread").partition("\n")[2]
+        plain = [re.sub(r"[\d.]+ ms", "0.1 ms", text) for text in (expected, said)]
+        assert plain[0] in plain[1], f"{command}\n{said}"
+    assert run_statements(block("docs/doctor.md", "python", "report.json"), {}) >= 8
+    for kind in ("html", "json"):
+        assert (doctored / f"report.{kind}").stat().st_size
+
+
+def test_what_the_doctor_has_nothing_to_say_of(doctored: Path) -> None:
+    clean = block("docs/doctor.md", "python", "def words")
+    (doctored / "mypkg/filters.py").write_text(clean)
+    done = subprocess.run(
+        [sys.executable, "-m", "jumptable", "doctor", "mypkg.filters", "--runs", "1"],
+        env=build.ENVIRONMENT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0 and "none" in done.stdout, done.stdout + done.stderr
 
 
 # ---- hosts ----------------------------------------------------------------------------------

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from . import __version__
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
+    from typing import TypeVar
+
+    Number = TypeVar("Number", int, float)
 
 __all__ = ["main"]
 
@@ -26,8 +29,22 @@ examples:
   python -m jumptable bench                     the cost ladder on this machine
   python -m jumptable bench --quick             the same in under three seconds
   python -m jumptable bench --json ladder.json  for a script to read; '-' is standard output
+  python -m jumptable doctor mypkg.filters      what opening a plugin costs, and does
   python -m jumptable run -m pytest -q          a program on compiled hooks and dispatch
   cc -I"$(python -m jumptable include)" ...     compile what includes jumptable's headers
+"""
+
+DOCTOR_EXAMPLES = """\
+Each plugin is opened in a process that is watched, and then in N that are timed. The exit status is
+0 if all is well or there are only notes, 1 if there are warnings or errors or a budget is exceeded,
+and 2 if the command cannot be carried out.
+
+examples:
+  python -m jumptable doctor mypkg.filters ./f.so     a module and a library
+  python -m jumptable doctor --group myapp.plugins    what a host would find
+  python -m jumptable doctor mypkg --html page.html   a time-line to look at
+  python -m jumptable doctor mypkg --max-ms 20        for CI: status 1 if it takes longer
+  python -m jumptable doctor mypkg --json - --runs 1  for a script to read
 """
 
 
@@ -48,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if sys.stdout is None:
         return _cannot_write("standard output", "it is closed")
     try:
-        status = _include() if options.command == "include" else _bench(options)
+        status = COMMANDS[options.command](options)
         sys.stdout.flush()
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -66,8 +83,8 @@ def _parser() -> argparse.ArgumentParser:
 
     parser = argparse.ArgumentParser(
         prog="jumptable",
-        description="Measure what calls across a plugin boundary cost, run programs on compiled "
-        "hook calls and dispatch, and find the C headers.",
+        description="Measure what calls across a plugin boundary cost and what opening plugins "
+        "does, run programs on compiled hook calls and dispatch, and find the C headers.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -84,6 +101,7 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument(
         "--json", metavar="FILE", help="write the results as JSON; '-' is standard output"
     )
+    _add_doctor(commands)
     commands.add_parser(
         "run",
         help="a program on the drop-ins for pluggy and functools: "
@@ -97,7 +115,101 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _include() -> int:
+def _add_doctor(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    import argparse
+
+    doctor = commands.add_parser(
+        "doctor",
+        help="what opening plugins costs, and what they do meanwhile",
+        description="Open each plugin in fresh processes: say how long that takes, and what its "
+        "initialisation does that it should leave to the host.",
+        epilog=DOCTOR_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    doctor.add_argument(
+        "targets",
+        nargs="*",
+        metavar="TARGET",
+        help="what jumptable.open() takes: a library's path or name, a module, 'module:object'",
+    )
+    doctor.add_argument(
+        "--group",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="all entry points of a group; may be repeated",
+    )
+    doctor.add_argument(
+        "--runs", type=_at_least_one, default=5, metavar="N", help="timed runs of each (default: 5)"
+    )
+    doctor.add_argument(
+        "--timeout",
+        type=_seconds,
+        default=30.0,
+        metavar="SECONDS",
+        help="how long opening may take (default: 30)",
+    )
+    doctor.add_argument(
+        "--max-ms",
+        type=_milliseconds,
+        metavar="N",
+        help="a budget: opening one may take this long, by the median",
+    )
+    for kind in ("json", "html"):
+        doctor.add_argument(
+            f"--{kind}",
+            metavar="FILE",
+            help=f"write a report as {kind.upper()}; '-' is standard output",
+        )
+
+
+def _at_least_one(text: str) -> int:
+    return _number(text, int, "a number of runs, 1 or more", lambda number: number >= 1)
+
+
+def _seconds(text: str) -> float:
+    # A day: more than the clocks of some systems can wait for is no limit either.
+    return _number(text, float, "seconds, more than 0 and at most 86400", lambda n: 0 < n <= 86400)
+
+
+def _milliseconds(text: str) -> float:
+    return _number(text, float, "milliseconds, 0 or more", lambda n: 0 <= n < float("inf"))
+
+
+def _number(
+    text: str, kind: Callable[[str], Number], expected: str, fits: Callable[[Number], bool]
+) -> Number:
+    import argparse
+
+    try:
+        number = kind(text)
+    except ValueError:
+        pass
+    else:
+        if fits(number):
+            return number
+    raise argparse.ArgumentTypeError(f"{text!r} is not {expected}")
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    if not (options.targets or options.group):
+        return _refuse("doctor: expected a TARGET or --group NAME; see jumptable doctor --help")
+    if options.json == options.html == "-":
+        return _refuse("doctor: --json - and --html - cannot both be standard output")
+    try:
+        import psutil  # noqa: F401
+        import rich.table  # noqa: F401
+    except ImportError as error:
+        missing = (error.name or "a package").partition(".")[0]
+        return _refuse(
+            f'doctor needs {missing}, which is not installed: pip install "jumptable[doctor]"'
+        )
+    from .measuring import doctorcommand
+
+    return doctorcommand.main(options, _refuse, _cannot_write)
+
+
+def _include(options: argparse.Namespace) -> int:
     from .binding.headers import get_include
 
     print(get_include())
@@ -127,6 +239,14 @@ def _bench(options: argparse.Namespace) -> int:
     return 0
 
 
+def _refuse(what: str) -> int:
+    print(f"jumptable: {what}", file=sys.stderr)
+    return USAGE
+
+
 def _cannot_write(what: str, reason: str | None) -> int:
     print(f"jumptable: cannot write {what}: {reason or 'no reason was given'}", file=sys.stderr)
     return USAGE
+
+
+COMMANDS = {"bench": _bench, "doctor": _doctor, "include": _include}

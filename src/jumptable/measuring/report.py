@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from .ladder import BASELINE, Rung
 from .timing import Measurement, Timing
 
-__all__ = ["check_writable", "ladder_document", "print_ladder", "print_table", "write_json"]
+__all__ = ["check_writable", "ladder_document", "print_ladder", "print_table", "write_json",
+           "write_text"]  # fmt: skip
 
 SCHEMA = "jumptable-bench/1"
 HEADINGS = ("call", "median ns", "minimum ns", "x direct", "quartiles")
@@ -134,7 +135,11 @@ def write_json(path: str, document: object) -> None:
 
     A file that exists is replaced in one step. A device or a pipe is written to as it is.
     """
-    text = json.dumps(document, indent=2) + "\n"
+    write_text(path, json.dumps(document, indent=2) + "\n")
+
+
+def write_text(path: str, text: str) -> None:
+    """Write a text as `write_json` does."""
     if path == "-":
         sys.stdout.write(text)
         return

@@ -1,0 +1,135 @@
+"""One fresh process: started like this one, waited for, and ended with all that it started."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["Outcome", "run"]
+
+# What a child may need for everything but opening the plugin; nothing that is measured.
+GRACE = 60.0
+LONGEST_PAUSE = 0.005
+FRAME = re.compile(r'^  File "(.*)", line (\d+) in (.*)$')
+MOST_OUTPUT = 2000
+
+
+@dataclass
+class Outcome:
+    """How it ended: ``answer`` is what the child said, empty if it came to no end."""
+
+    answer: dict[str, Any]
+    status: int
+    timed_out: bool
+    stack: list[tuple[str, int, str]] = field(default_factory=list)
+    output: str = ""
+
+
+def run(job: dict[str, Any], timeout: float) -> Outcome:
+    """Do a job in a fresh process with this one's ``sys.path``, folder and interpreter options.
+
+    Whatever happens, also KeyboardInterrupt, the process and its group have ended afterwards.
+    """
+    with tempfile.TemporaryDirectory(
+        prefix="jumptable-doctor-", ignore_cleanup_errors=True
+    ) as folder:
+        answer, trace = os.path.join(folder, "answer"), os.path.join(folder, "trace")
+        written = os.path.join(folder, "output")
+        job = {**job, "answer": answer, "trace": trace, "timeout": timeout}
+        with open(written, "wb") as out, open(written + "2", "wb") as err:
+            status, late = _wait(_command(job), out, err, timeout + GRACE)
+        text = _read(trace)
+        return Outcome(
+            _literal(_read(answer)),
+            status,
+            late or text.startswith("Timeout ("),
+            _stack(text),
+            (_read(written) + _read(written + "2"))[:MOST_OUTPUT],
+        )
+
+
+def _command(job: dict[str, Any]) -> list[str]:
+    # The path first: it may be where this package is. What is no str, import ignores too.
+    path = [str(entry) for entry in sys.path if isinstance(entry, str)]
+    code = (
+        f"import sys; sys.path[:] = {path!r}\n"
+        f"from jumptable.measuring.doctorchild import main; main({job!r})"
+    )
+    options = [
+        option
+        for option in subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
+        if "importtime" not in option  # it would write where the plugin's output is looked for
+    ]
+    return [sys.executable, *options, "-c", code]
+
+
+def _wait(command: list[str], out: Any, err: Any, timeout: float) -> tuple[int, bool]:
+    """The exit status, and whether it had to be ended."""
+    options: dict[str, Any] = {"start_new_session": True} if os.name == "posix" else {}
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, **options)
+    ended = False
+    try:
+        ended = _ends(process, time.monotonic() + timeout)
+    finally:
+        _end(process)
+    return process.returncode, not ended
+
+
+def _ends(process: subprocess.Popen[bytes], deadline: float) -> bool:
+    """Wait, and leave it unreaped where that can be: then its number is nobody else's yet."""
+    pause = 0.001
+    while time.monotonic() < deadline:
+        if hasattr(os, "waitid"):
+            flags = os.WEXITED | os.WNOHANG | os.WNOWAIT
+            if os.waitid(os.P_PID, process.pid, flags) is not None:
+                return True
+        elif process.poll() is not None:
+            return True
+        time.sleep(pause)
+        pause = min(pause * 1.5, LONGEST_PAUSE)
+    return False
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if os.name == "posix":
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            pass  # macOS refuses a group of which only the unreaped process is left
+    elif process.poll() is None:
+        process.kill()
+    process.wait()
+
+
+def _read(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8", errors="backslashreplace") as file:
+            return file.read()
+    except OSError:
+        return ""
+
+
+def _literal(text: str) -> dict[str, Any]:
+    try:
+        value = ast.literal_eval(text)
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        return {}  # ended while it was written
+    return value if isinstance(value, dict) else {}
+
+
+def _stack(trace: str) -> list[tuple[str, int, str]]:
+    """The frames of the thread that was opening the plugin, from what faulthandler wrote."""
+    for block in re.split(r"\n(?=\S)", trace):
+        frames = [match.groups() for line in block.splitlines() if (match := FRAME.match(line))]
+        stack = [(file, int(line), function) for file, line, function in frames]
+        if any(os.path.basename(file) == "doctorchild.py" for file, _, _ in stack):
+            return stack
+    return []
