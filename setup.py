@@ -69,5 +69,6 @@ setup(
             "embedsignature.format": "clinic",
             "freethreading_compatible": True,
         },
-    )
+    ),
+    options={"build_ext": {"parallel": True}},
 )
