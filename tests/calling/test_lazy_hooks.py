@@ -317,6 +317,29 @@ def test_a_plugin_of_somebody_else_is_known(site: Site) -> None:
             manager.register(plugin, "two")
 
 
+def test_a_plugin_inside_something_is_known(site: Site) -> None:
+    site.install("one", {"one.py": "from shared import Holder\n"}, {"one": "one:Holder.plugin"})
+    site.write("shared.py", f"class P:\n    {METHOD}class Holder:\n    plugin = P()\n")
+    for make in (site.lazy, site.stock):
+        manager = make()
+        assert manager.is_registered(__import__("shared").Holder.plugin)
+
+
+def test_another_module_of_the_name_is_not_imported(site: Site) -> None:
+    """The one that was there when plugins were loaded is what stock has imported."""
+    site.plugin("one", ONE)
+    manager = site.lazy()
+    other = site.folder.parent / "other"
+    other.mkdir()
+    (other / "one.py").write_text("raise SystemExit('another one')\n")
+    with site.monkeypatch.context() as patched:
+        patched.setattr(sys, "path", [str(other), *sys.path])
+        for _ in range(2):
+            with pytest.raises(ImportError, match=r"found .*other.one\.py .* expected .*site.one"):
+                manager.hook.each(value=1, more=2)
+    assert manager.hook.each(value=1, more=2) == [1]
+
+
 def test_a_package_that_is_imported_is_not_its_plugin(site: Site) -> None:
     site.install("one", {"one/__init__.py": "", "one/part.py": ONE}, {"one": "one.part"})
     manager = site.lazy()

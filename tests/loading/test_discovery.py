@@ -122,7 +122,7 @@ def test_order_within_and_between_groups(site: Path) -> None:
     info = install(site, "pkg", groups={})
     text = "[b]\nx = 1\n[a]\ny = 2\n[b]\nz = 3\nx = 4\n[]\nn = 5\n[:a]\nn = 6\n[0]\nq = 7\n"
     (info / "entry_points.txt").write_text("ignored = 1\n" + text)
-    for group in ("b", "a", "", ":a", "0", "1", "\udc80"):
+    for group in ("b", "a", "", ":a", "0", "1", "\udc80", "b\n0", "b\n0\n15\n:a", "\n"):
         same(group=group)
     same()
 

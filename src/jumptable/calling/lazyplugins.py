@@ -6,6 +6,7 @@ yet: it loads those that it is about, and all if it is about all.
 
 from __future__ import annotations
 
+import sys
 from threading import RLock, get_ident
 
 from ..loading import cache
@@ -104,8 +105,9 @@ class LazyPlugins(stock.PluginManager):
     def _register_now(
         self, records: Records, entry_point: EntryPoint, distribution: Distribution
     ) -> object:
-        before = self._lazy_state()
+        before, modules = self._lazy_state(), {*sys.modules}
         plugin = entry_point.load()
+        imported = [name for name in [*sys.modules] if name not in modules]
         # What its import does to the manager, it would do too late.
         is_passive = self._lazy_state() == before
         self.register(plugin, name=entry_point.name)
@@ -116,7 +118,9 @@ class LazyPlugins(stock.PluginManager):
                 for impl in caller.get_hookimpls()
                 if impl.plugin is plugin
             ]
-            records.remember(entry_point, distribution, plugin, impls if is_passive else ())
+            records.remember(
+                entry_point, distribution, plugin, impls if is_passive else (), imported
+            )
         return plugin
 
     def _lazy_state(self) -> tuple[object, ...]:

@@ -124,6 +124,8 @@ class Remembered:
         """What the group holds, distribution by distribution. Parses that part only."""
         rows = self._rows.get(group)
         if rows is None:
+            if "\n" in group:  # no group's name, and no one line of this part
+                return []
             wanted = f"\n:{group}\n".encode("utf-8", "surrogatepass")
             _, found, after = self._part(5).partition(wanted)
             if not found:
