@@ -16,8 +16,8 @@ import pluggy
 import pytest
 
 import jumptable.pluggy as jumptable_pluggy
-from jumptable.calling import lazyplugins
 from jumptable.calling.lazyhooks import StandIn
+from jumptable.loading.discovery import with_hidden
 from tests.calling.lazy_site import GROUP, HEAD, Site, Specs, hookspec, outcome, site
 
 __all__ = ["site"]  # a fixture
@@ -822,7 +822,7 @@ def test_the_same_entry_points_as_stock(zoo: Site) -> None:
         for ep in dist.entry_points
         if ep.group == GROUP
     ]
-    found = [(ep.name, ep.value, dist.version) for ep, dist in lazyplugins.entry_points(GROUP)]
+    found = [(ep.name, ep.value, dist.version) for ep, dist in with_hidden(GROUP)]
     assert found == expected and len(found) == len(ZOO) + len(OBJECTS) + 1
 
 

@@ -5,8 +5,8 @@ with its distribution's version, where its module would be imported from, each f
 its package that it had imported, each file that its import made Python import beside the standard
 library, and each file that one of its hooks is defined in. Nothing is imported to find that out.
 What changed since this process began is not recorded, nor what was imported before this module:
-it may have been read before the change. All of it is in one file per group of entry points; a file that says
-anything unexpected counts as none.
+it may have been read before the change. All of it is in one file per group of entry points; a file
+that says anything unexpected counts as none.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ import sys
 from threading import RLock, get_ident
 
 from ..loading import cache
+from ..loading.discovery import with_hidden
 from . import stock
 from .hookrecords import Records
 from .lazyhooks import Loader, StandIn, actual
@@ -17,23 +18,13 @@ from .multicall import is_multicall
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
     from importlib.metadata import Distribution, EntryPoint
     from typing import Any
 
 __all__ = ["LazyPlugins"]
 
 HOOK_METHODS = ("register", "parse_hookimpl_opts", "_verify_hook")
-
-
-def entry_points(group: str) -> Iterator[tuple[EntryPoint, Distribution]]:
-    """A group's entry points with their distributions, in the order in which pluggy loads them."""
-    from importlib.metadata import distributions
-
-    for distribution in [*distributions()]:
-        for entry_point in distribution.entry_points:
-            if entry_point.group == group:
-                yield entry_point, distribution
 
 
 NOTHING: dict[str, Loader] = {}
@@ -64,7 +55,7 @@ class LazyPlugins(stock.PluginManager):
         records = Records(group, self.project_name)
         count = 0
         try:
-            for entry_point, distribution in entry_points(group):
+            for entry_point, distribution in with_hidden(group):
                 known = entry_point.name
                 if (name is None or known == name) and not (
                     self.has_plugin(known) or self.is_blocked(known)
