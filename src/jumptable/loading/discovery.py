@@ -77,7 +77,7 @@ def with_hidden(group: str) -> Iterator[tuple[EntryPoint, Distribution]]:
     if type(group) is not str or not _is_known(metadata):
         return _declared([*metadata.distributions()], group)
     context = metadata.DistributionFinder.Context
-    parts: list[Iterable[tuple[EntryPoint, Distribution]]] = []
+    parts: list[Iterable[Any]] = []  # typeshed has points without a distribution
     for finder in sys.meta_path:
         find = getattr(finder, "find_distributions", None)
         if not find:
