@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
+import pickle
 import subprocess
 import sys
 import textwrap
@@ -338,6 +340,23 @@ def test_another_module_of_the_name_is_not_imported(site: Site) -> None:
             with pytest.raises(ImportError, match=r"found .*other.one\.py .* expected .*site.one"):
                 manager.hook.each(value=1, more=2)
     assert manager.hook.each(value=1, more=2) == [1]
+
+
+@pytest.mark.parametrize(
+    "duplicate", [copy.copy, copy.deepcopy, lambda manager: pickle.loads(pickle.dumps(manager))]
+)
+def test_copies_of_a_manager(site: Site, duplicate: Callable[[Any], Any]) -> None:
+    """A copy's plugins are copies, as they are in stock."""
+    site.install("one", {"one.py": f"class P:\n    {METHOD}plugin = P()\n"}, {"one": "one:plugin"})
+    for manager in (site.lazy(), site.stock()):
+        made = duplicate(manager)
+        assert made.hook.each(value=1, more=2) == [5]
+        (plugin,) = made.get_plugins()
+        assert (plugin is manager.get_plugin("one")) is (duplicate is copy.copy)
+        assert made.hook.each.get_hookimpls()[0].plugin is plugin
+        assert made.unregister(plugin) is plugin
+        made.load_setuptools_entrypoints(GROUP)
+        assert made.hook.each(value=1, more=2) == [5]
 
 
 def test_a_package_that_is_imported_is_not_its_plugin(site: Site) -> None:

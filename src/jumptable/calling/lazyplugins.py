@@ -224,6 +224,12 @@ class LazyPlugins(stock.PluginManager):
         for loader in [*self._lazy_pending.values()]:
             loader.load()
 
+    def __getstate__(self) -> dict[str, Any]:
+        """For copies and pickles, which have the plugins themselves."""
+        self._lazy_load_all()
+        own = "_lazy_pending", "_lazy_lock"
+        return {name: value for name, value in vars(self).items() if name not in own}
+
     def has_plugin(self, name: str) -> bool:
         """Whether there is a plugin of this name."""
         loader = self._lazy_pending.get(name)
