@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
+import pickle
 import subprocess
 import sys
 import textwrap
@@ -16,8 +18,8 @@ import pluggy
 import pytest
 
 import jumptable.pluggy as jumptable_pluggy
-from jumptable.calling import lazyplugins
 from jumptable.calling.lazyhooks import StandIn
+from jumptable.loading.discovery import with_hidden
 from tests.calling.lazy_site import GROUP, HEAD, Site, Specs, hookspec, outcome, site
 
 __all__ = ["site"]  # a fixture
@@ -315,6 +317,46 @@ def test_a_plugin_of_somebody_else_is_known(site: Site) -> None:
         assert "shared" in site.imported()
         with pytest.raises(ValueError, match="Plugin already registered under a different name"):
             manager.register(plugin, "two")
+
+
+def test_a_plugin_inside_something_is_known(site: Site) -> None:
+    site.install("one", {"one.py": "from shared import Holder\n"}, {"one": "one:Holder.plugin"})
+    site.write("shared.py", f"class P:\n    {METHOD}class Holder:\n    plugin = P()\n")
+    for make in (site.lazy, site.stock):
+        manager = make()
+        assert manager.is_registered(__import__("shared").Holder.plugin)
+
+
+def test_another_module_of_the_name_is_not_imported(site: Site) -> None:
+    """The one that was there when plugins were loaded is what stock has imported."""
+    site.plugin("one", ONE)
+    manager = site.lazy()
+    other = site.folder.parent / "other"
+    other.mkdir()
+    (other / "one.py").write_text("raise SystemExit('another one')\n")
+    with site.monkeypatch.context() as patched:
+        patched.setattr(sys, "path", [str(other), *sys.path])
+        for _ in range(2):
+            with pytest.raises(ImportError, match=r"found .*other.one\.py .* expected .*site.one"):
+                manager.hook.each(value=1, more=2)
+    assert manager.hook.each(value=1, more=2) == [1]
+
+
+@pytest.mark.parametrize(
+    "duplicate", [copy.copy, copy.deepcopy, lambda manager: pickle.loads(pickle.dumps(manager))]
+)
+def test_copies_of_a_manager(site: Site, duplicate: Callable[[Any], Any]) -> None:
+    """A copy's plugins are copies, as they are in stock."""
+    site.install("one", {"one.py": f"class P:\n    {METHOD}plugin = P()\n"}, {"one": "one:plugin"})
+    for manager in (site.lazy(), site.stock()):
+        made = duplicate(manager)
+        assert made.hook.each(value=1, more=2) == [5]
+        (plugin,) = made.get_plugins()
+        assert (plugin is manager.get_plugin("one")) is (duplicate is copy.copy)
+        assert made.hook.each.get_hookimpls()[0].plugin is plugin
+        assert made.unregister(plugin) is plugin
+        made.load_setuptools_entrypoints(GROUP)
+        assert made.hook.each(value=1, more=2) == [5]
 
 
 def test_a_package_that_is_imported_is_not_its_plugin(site: Site) -> None:
@@ -799,7 +841,7 @@ def test_the_same_entry_points_as_stock(zoo: Site) -> None:
         for ep in dist.entry_points
         if ep.group == GROUP
     ]
-    found = [(ep.name, ep.value, dist.version) for ep, dist in lazyplugins.entry_points(GROUP)]
+    found = [(ep.name, ep.value, dist.version) for ep, dist in with_hidden(GROUP)]
     assert found == expected and len(found) == len(ZOO) + len(OBJECTS) + 1
 
 

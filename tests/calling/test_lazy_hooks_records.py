@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 import jumptable.pluggy as jumptable_pluggy
+from jumptable.calling import hookrecords
 from jumptable.calling.lazyhooks import StandIn
 from jumptable.loading import cache
 from tests.calling.lazy_site import GROUP, HEAD, Site, outcome, site
@@ -226,6 +227,36 @@ def test_a_change_of_this_run_is_not_recorded(package: Site, path: str) -> None:
     assert "one.plugins.main" in package.imported() and "two" not in package.imported()
     package.run()
     assert package.imported() == []
+
+
+def test_what_was_imported_before_this_package_is_not_recorded(site: Site) -> None:
+    """It may have changed since, longer ago than this package knows."""
+    site.plugin("one", ONE)
+    site.run()
+    site.start()
+    (site.folder.parent / "cache").rename(site.folder.parent / "forgotten")
+    __import__("one")
+    site.monkeypatch.setattr(hookrecords, "IMPORTED_BEFORE", frozenset(sys.modules))
+    for _ in range(2):
+        manager = jumptable_pluggy.PluginManager("app")
+        manager.load_setuptools_entrypoints(GROUP, lazy=True)
+        assert manager.hook.each(value=1) == ["one"]
+    site.run()
+    assert site.imported() == ["one"]
+
+
+@pytest.mark.parametrize("plugins", [["one"], ["one", "two"]])
+def test_a_module_beside_the_package_decides_what_is_implemented(
+    site: Site, plugins: list[str]
+) -> None:
+    """Nothing but the import says that it matters; and the second plugin's does not."""
+    code = "from settings import IS_ON\nif IS_ON:\n    @hookimpl\n    def other(): return 3\n"
+    site.write("settings.py", "IS_ON = False\n")
+    modules = {f"{name}.py": ONE + code for name in plugins}
+    site.install("one", modules, {name: name for name in plugins})
+    assert site.lazy().hook.other(value=1) == []
+    site.write("settings.py", "IS_ON = True\n")
+    assert site.run().hook.other(value=1) == [3] * len(plugins) == site.stock().hook.other(value=1)
 
 
 def test_one_that_is_imported_already_is_not_waited_with(package: Site) -> None:

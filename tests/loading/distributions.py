@@ -8,7 +8,7 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
@@ -18,7 +18,8 @@ import jumptable
 importlib.import_module("importlib.metadata._adapters")  # which 3.13 would when sys.path is another
 
 __all__ = [
-    "Facts", "add_to_archive", "expected", "facts", "fresh", "in_new_process", "install", "text_of",
+    "Facts", "add_to_archive", "expected", "facts", "fresh", "in_new_process", "install", "outcome",
+    "text_of", "with_all",
 ]  # fmt: skip
 
 Facts = list[tuple[str, ...]]
@@ -86,6 +87,27 @@ def facts(points: Any) -> Facts:
             type(dist).__name__, type(dist._path).__name__, str(dist._path),
             str(dist.metadata["Name"]), str(dist.metadata["Version"]),
         ))  # fmt: skip
+    return told
+
+
+def with_all(group: str) -> Iterator[tuple[Any, Any]]:
+    """What pluggy loads: hidden distributions too, and one after the other."""
+    fresh()
+    for distribution in [*importlib.metadata.distributions()]:
+        for point in distribution.entry_points:
+            if point.group == group:
+                yield point, distribution
+
+
+def outcome(function: Callable[[str], Iterable[tuple[Any, Any]]], group: str) -> list[Any]:
+    """Each pair in its order, up to an error and with it."""
+    told: list[Any] = []
+    try:
+        for point, distribution in function(group):
+            assert point.dist._path == distribution._path
+            told.append((point.name, point.value, point.group, str(distribution._path)))
+    except Exception as error:
+        told += [type(error), str(error)]
     return told
 
 

@@ -18,9 +18,17 @@ from zipfile import ZipFile
 import pytest
 
 from jumptable.loading import cache, entryindex, stats
-from jumptable.loading.discovery import entry_points
+from jumptable.loading.discovery import entry_points, with_hidden
 
-from .distributions import add_to_archive, expected, facts, in_new_process, install
+from .distributions import (
+    add_to_archive,
+    expected,
+    facts,
+    in_new_process,
+    install,
+    outcome,
+    with_all,
+)  # fmt: skip
 
 TOOLS = {"tools": [("one", "pkg.one:One"), ("two", "pkg:Two [extra]")], "other": [("x", "y")]}
 pytestmark = pytest.mark.thread_unsafe(reason="sys.path is everybody's")
@@ -122,7 +130,7 @@ def test_order_within_and_between_groups(site: Path) -> None:
     info = install(site, "pkg", groups={})
     text = "[b]\nx = 1\n[a]\ny = 2\n[b]\nz = 3\nx = 4\n[]\nn = 5\n[:a]\nn = 6\n[0]\nq = 7\n"
     (info / "entry_points.txt").write_text("ignored = 1\n" + text)
-    for group in ("b", "a", "", ":a", "0", "1", "\udc80"):
+    for group in ("b", "a", "", ":a", "0", "1", "\udc80", "b\n0", "b\n0\n15\n:a", "\n"):
         same(group=group)
     same()
 
@@ -150,6 +158,32 @@ def test_two_versions_in_one_folder(site: Path) -> None:
     for version in ("1.0", "2.0"):
         shutil.rmtree(site / f"pkg-{version}.dist-info")
         same(group="tools")
+
+
+@pytest.mark.parametrize("hides", ["there", "folder", "nothing"])
+def test_all_of_one_name_are_found_if_wanted(
+    site: Path, tmp_path: Path, path: list[str], monkeypatch: pytest.MonkeyPatch, hides: str
+) -> None:
+    """Those too that are hidden by an earlier one, and what their lists come to say."""
+    path.append(str(tmp_path / "later"))
+    install(site, "pkg", "2.0", TOOLS)
+    where = site if hides == "there" else tmp_path / "later"
+    name = "more" if hides == "nothing" else "Pkg"
+    hidden = install(where, name, "1.0", {"other": [("one", "a:b")], "tools": [("old", "a:b")]})
+    for lines in ("[tools]\nnew = c\nnewer = d\n", "[tools]\n", "[tools]\n]broken"):
+        for group in ("tools", "other", "tools\n0", "none"):
+            wanted = outcome(with_all, group)
+            assert outcome(with_hidden, group) == wanted
+            settle()
+            assert outcome(with_hidden, group) == wanted
+            asked = scans(monkeypatch)
+            assert outcome(with_hidden, group) == wanted
+            entryindex._known.clear()
+            assert outcome(with_hidden, group) == wanted
+            assert not asked
+        (hidden / "entry_points.txt").write_text(lines)
+    assert isinstance(outcome(with_hidden, "tools")[-1], str)
+    assert outcome(with_hidden, "tools") == outcome(with_all, "tools")
 
 
 def test_distributions_are_named_by_a_file_if_not_by_their_folder(

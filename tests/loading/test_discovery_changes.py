@@ -23,9 +23,17 @@ from hypothesis.stateful import (
 )
 
 from jumptable.loading import cache, entryindex
-from jumptable.loading.discovery import entry_points
+from jumptable.loading.discovery import entry_points, with_hidden
 
-from .distributions import add_to_archive, expected, facts, in_new_process, install
+from .distributions import (
+    add_to_archive,
+    expected,
+    facts,
+    in_new_process,
+    install,
+    outcome,
+    with_all,
+)  # fmt: skip
 
 pytestmark = pytest.mark.thread_unsafe(reason="sys.path and the working directory are everybody's")
 
@@ -209,6 +217,7 @@ class Changes(RuleBasedStateMachine):
         time.sleep(self.pause)
         for params in ({"group": "tools"}, {}):
             assert answer(entry_points, params) == answer(expected, params)
+        assert outcome(with_hidden, "tools") == outcome(with_all, "tools")
         self.steps += 1
         if self.processes and self.steps % self.processes == 0:
             calls = [{"group": "tools"}, {}]

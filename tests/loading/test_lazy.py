@@ -251,6 +251,9 @@ def test_a_group_is_loaded_lazily(
     made = jt.lazy_group("app.filters", {"half": None}, factory="Doubling", count=True)["plain"]
     assert made.facade.half(3.0) == 6.0 and made.calls == {"half": 1}
     assert jt.lazy_group("app.nothing", Filter) == {}
+    for wrong in (None, 5, b"app.filters"):
+        with pytest.raises(TypeError, match="a group of entry points is named by text"):
+            jt.lazy_group(wrong, Filter)  # type: ignore[call-overload]
 
     other = tmp_path / "other"
     install(other, "second", f"[app.filters]\nmade = {name}:Doubling\nplain = {name}\n")

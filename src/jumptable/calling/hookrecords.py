@@ -2,10 +2,11 @@
 
 A record is used only while everything that it was made of is as it was: the entry point, the file
 with its distribution's version, where its module would be imported from, each file and folder of
-its package that it had imported, and each file that one of its hooks is defined in. Nothing is
-imported to find that out. What changed since this process began is not recorded: a module may have
-been read before the change. All of it is in one file per group of entry points; a file that says
-anything unexpected counts as none.
+its package that it had imported, each file that its import made Python import beside the standard
+library, and each file that one of its hooks is defined in. Nothing is imported to find that out.
+What changed since this process began is not recorded, nor what was imported before this module:
+it may have been read before the change. All of it is in one file per group of entry points; a file
+that says anything unexpected counts as none.
 """
 
 from __future__ import annotations
@@ -28,11 +29,21 @@ if TYPE_CHECKING:
     # The name of the hook, pluggy's options, arguments that are required, and that are not.
     Hook: TypeAlias = tuple[str, dict[str, Any], tuple[str, ...], tuple[str, ...]]
 
-__all__ = ["Record", "Records", "describe", "distrust", "forget", "is_callable_as_such"]
+__all__ = [
+    "Record",
+    "Records",
+    "describe",
+    "distrust",
+    "forget",
+    "is_callable_as_such",
+    "origins_of",
+]
 
 STARTED: Final = time_ns()
+IMPORTED_BEFORE: Final = frozenset(sys.modules)
 SETTLED_NS: Final = 2_500_000_000  # file systems tell times apart by up to 2 s
 
+STANDARD: Final = sys.stdlib_module_names
 OPTIONS: Final = {"wrapper", "hookwrapper", "optionalhook", "tryfirst", "trylast", "specname"}
 
 
@@ -78,6 +89,8 @@ class Records:
         self.made_for = [*key, signature(pluggy.__file__ or "")]
         self.changed = False
         self.entries = self._read()
+        # By distribution: what its first plugin imports, the others find imported.
+        self.brought: dict[str | None, set[str]] = {}
 
     def _read(self) -> dict[str, Record]:
         content = cache.read(self.name)
@@ -118,10 +131,16 @@ class Records:
         distribution: Distribution,
         plugin: object,
         impls: Sequence[tuple[str, stock.HookImpl]],
+        imported: Iterable[str],
     ) -> None:
-        """Record a plugin that was just loaded; forget it where that would not be safe."""
+        """Record a plugin that was just loaded; forget it where that would not be safe.
+
+        ``imported`` names the modules that were imported for it.
+        """
+        brought = self.brought.setdefault(version_file(distribution), set())
+        brought.update(imported)
         try:
-            record = make_record(entry_point, distribution, plugin, impls)
+            record = make_record(entry_point, distribution, plugin, impls, brought)
         except Exception:  # modules and plugins may be any objects
             record = None
         if record is not None:
@@ -160,6 +179,7 @@ def make_record(
     distribution: Distribution,
     plugin: object,
     impls: Sequence[tuple[str, stock.HookImpl]],
+    brought: Iterable[str],
 ) -> Record | None:
     hooks = [describe(hook, impl) for hook, impl in impls]
     module = entry_point.module
@@ -181,9 +201,13 @@ def make_record(
     definers.update(impl.function.__module__ for _, impl in impls)
     if "__main__" in definers:
         return None
+    own = {*family, *(name for name in brought if name.partition(".")[0] not in STANDARD)}
+    holders = {module, *(holders_of(plugin) or own)}
+    if not holders.isdisjoint(IMPORTED_BEFORE):
+        return None
     paths: set[str] = {version}
     folders: set[str] = set()
-    for name in {*family, *definers}:
+    for name in own | definers:
         loaded = sys.modules.get(name)
         origin = origin_of(getattr(loaded, "__spec__", None))
         if origin is not None:
@@ -194,8 +218,7 @@ def make_record(
     listings = {path: listing(path) for path in sorted(folders)}
     if not is_settled(files, listings):
         return None
-    holders = sorted({module, *holders_of(plugin)})
-    return Record(entry_point.value, version, origins, files, listings, holders, hooks)
+    return Record(entry_point.value, version, origins, files, listings, sorted(holders), hooks)
 
 
 def holders_of(plugin: object) -> list[str]:

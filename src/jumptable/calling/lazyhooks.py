@@ -18,7 +18,7 @@ import warnings
 from threading import get_ident
 
 from . import stock
-from .hookrecords import describe, distrust, forget, is_callable_as_such
+from .hookrecords import describe, distrust, forget, is_callable_as_such, origins_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -184,6 +184,7 @@ class Loader:
         from importlib import import_module
 
         name = self.entry_point.module
+        self._check_origin(name)
         try:
             import_module(name)
         except RuntimeError as error:
@@ -213,6 +214,23 @@ class Loader:
         if others:
             self._correct(others)
         return True
+
+    def _check_origin(self, module: str) -> None:
+        """Raise ImportError where another module of that name would be imported by now."""
+        then = self.record.origins
+        try:
+            now = origins_of(module)
+        except Exception:  # of somebody's finder, which the import will show better
+            return
+        if now is not None and now != then:
+            raise ImportError(
+                f"found {now[-1]} for the plugin {self.entry_point.name!r} "
+                f"({self.entry_point.value}), expected {then[-1]}, which it was registered from: "
+                "sys.path or the working directory has changed since; change them before plugins "
+                "are loaded, or load them without lazy=True",
+                name=module,
+                path=now[-1],
+            )
 
     def _is_registered(self) -> bool:
         return self.manager._name2plugin.get(self.entry_point.name) is self.standin

@@ -6,9 +6,11 @@ yet: it loads those that it is about, and all if it is about all.
 
 from __future__ import annotations
 
+import sys
 from threading import RLock, get_ident
 
 from ..loading import cache
+from ..loading.discovery import with_hidden
 from . import stock
 from .hookrecords import Records
 from .lazyhooks import Loader, StandIn, actual
@@ -16,23 +18,13 @@ from .multicall import is_multicall
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
     from importlib.metadata import Distribution, EntryPoint
     from typing import Any
 
 __all__ = ["LazyPlugins"]
 
 HOOK_METHODS = ("register", "parse_hookimpl_opts", "_verify_hook")
-
-
-def entry_points(group: str) -> Iterator[tuple[EntryPoint, Distribution]]:
-    """A group's entry points with their distributions, in the order in which pluggy loads them."""
-    from importlib.metadata import distributions
-
-    for distribution in [*distributions()]:
-        for entry_point in distribution.entry_points:
-            if entry_point.group == group:
-                yield entry_point, distribution
 
 
 NOTHING: dict[str, Loader] = {}
@@ -63,7 +55,7 @@ class LazyPlugins(stock.PluginManager):
         records = Records(group, self.project_name)
         count = 0
         try:
-            for entry_point, distribution in entry_points(group):
+            for entry_point, distribution in with_hidden(group):
                 known = entry_point.name
                 if (name is None or known == name) and not (
                     self.has_plugin(known) or self.is_blocked(known)
@@ -104,8 +96,9 @@ class LazyPlugins(stock.PluginManager):
     def _register_now(
         self, records: Records, entry_point: EntryPoint, distribution: Distribution
     ) -> object:
-        before = self._lazy_state()
+        before, modules = self._lazy_state(), {*sys.modules}
         plugin = entry_point.load()
+        imported = [name for name in [*sys.modules] if name not in modules]
         # What its import does to the manager, it would do too late.
         is_passive = self._lazy_state() == before
         self.register(plugin, name=entry_point.name)
@@ -116,7 +109,9 @@ class LazyPlugins(stock.PluginManager):
                 for impl in caller.get_hookimpls()
                 if impl.plugin is plugin
             ]
-            records.remember(entry_point, distribution, plugin, impls if is_passive else ())
+            records.remember(
+                entry_point, distribution, plugin, impls if is_passive else (), imported
+            )
         return plugin
 
     def _lazy_state(self) -> tuple[object, ...]:
@@ -228,6 +223,12 @@ class LazyPlugins(stock.PluginManager):
     def _lazy_load_all(self) -> None:
         for loader in [*self._lazy_pending.values()]:
             loader.load()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For copies and pickles, which have the plugins themselves."""
+        self._lazy_load_all()
+        own = "_lazy_pending", "_lazy_lock"
+        return {name: value for name, value in vars(self).items() if name not in own}
 
     def has_plugin(self, name: str) -> bool:
         """Whether there is a plugin of this name."""

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import sys
 from _frozen_importlib_external import PathFinder
+from itertools import chain
 
 from .entryindex import listed, look_up
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from importlib.metadata import Distribution, EntryPoint, EntryPoints
     from typing import Any
 
     from .entryindex import Remembered
 
-__all__ = ["entry_points"]
+__all__ = ["entry_points", "with_hidden"]
 
 # Whoever replaces it finds distributions elsewhere; whoever removes it has a finder of his own.
 _STOCK: Any = getattr(PathFinder, "find_distributions", None)
@@ -50,7 +51,7 @@ def entry_points(**params: Any) -> EntryPoints:
     import importlib.metadata
 
     metadata: Any = importlib.metadata  # other Pythons have other types
-    if not all(hasattr(getattr(metadata, owner, None), name) for owner, name in _NEEDED):
+    if not _is_known(metadata):
         return metadata.entry_points(**params)  # type: ignore[no-any-return]
     group = params.get("group")
     if type(group) is not str or len(params) > 1:
@@ -62,6 +63,56 @@ def entry_points(**params: Any) -> EntryPoints:
     groups = getattr(metadata, "SelectableGroups", None)
     every = metadata.EntryPoints(found) if groups is None else groups.load(found)
     return every.select(**params)  # type: ignore[no-any-return]
+
+
+def with_hidden(group: str) -> Iterator[tuple[EntryPoint, Distribution]]:
+    """A group's entry points with their distributions, in the order of `distributions`.
+
+    Unlike `entry_points`, of distributions with one name it has all. What has to be read is read
+    as the iterator comes to it, but which distributions there are is what there was at the call.
+    """
+    import importlib.metadata
+
+    metadata: Any = importlib.metadata
+    if type(group) is not str or not _is_known(metadata):
+        return _declared([*metadata.distributions()], group)
+    context = metadata.DistributionFinder.Context
+    parts: list[Iterable[Any]] = []  # typeshed has points without a distribution
+    for finder in sys.meta_path:
+        find = getattr(finder, "find_distributions", None)
+        if not find:
+            continue
+        if find is not _STOCK:
+            parts.append(_declared([*find(context())], group))
+            continue
+        for root in sys.path:
+            remembered = _remembered(root)
+            if remembered is None or remembered.hides or remembered.archive:
+                parts.append(_declared([*find(context(path=[root]))], group))
+            elif not remembered.empty:
+                made = _made(metadata.EntryPoint, remembered, root, group, frozenset())
+                parts.append([(point, point.dist) for point in made])
+    return chain.from_iterable(parts)
+
+
+def _declared(
+    distributions: list[Distribution], group: str
+) -> Iterator[tuple[EntryPoint, Distribution]]:
+    for distribution in distributions:
+        for point in distribution.entry_points:
+            if point.group == group:
+                yield point, distribution
+
+
+def _is_known(metadata: Any) -> bool:
+    return all(hasattr(getattr(metadata, owner, None), name) for owner, name in _NEEDED)
+
+
+def _remembered(root: object) -> Remembered | None:
+    try:
+        return look_up(root) if type(root) is str else None
+    except ValueError:  # no path, to which the standard library has its own answer
+        return None
 
 
 def _collect(metadata: Any, group: str | None) -> list[EntryPoint]:
@@ -77,12 +128,7 @@ def _collect(metadata: Any, group: str | None) -> list[EntryPoint]:
             _ask(find(context()), group, found, seen)
             continue
         for root in sys.path:
-            remembered = None
-            if type(root) is str:
-                try:
-                    remembered = look_up(root)
-                except ValueError:  # no path, to which the standard library has its own answer
-                    pass
+            remembered = _remembered(root)
             if remembered is None:
                 _ask(find(context(path=[root])), group, found, seen)
             elif not remembered.empty:

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MARGIN_NS", "Remembered", "listed", "look_up"]
 
-LAYOUT: Final = 1  # of the content; older files are then about something else
+LAYOUT: Final = 2  # of the content; older files are then about something else
 KIND: Final = "entries"
 # More than the coarsest file times, FAT's two seconds.
 MARGIN_NS = 2_500_000_000
@@ -47,6 +47,8 @@ UNSETTLED: Final = struct.pack("=5q", 0, 0, 0, 0, -2)
 FAILED: Final = struct.pack("=q", -1)
 # EACCES is the folder's own doing: changing that changes the folder.
 ABSENT: Final = (errno.ENOENT, errno.ENOTDIR, errno.EACCES)
+ARCHIVE: Final = b"archive"
+HIDES: Final = b"hides"
 SUFFIXES: Final = (".dist-info", ".egg-info")
 ENTRY_POINTS: Final = b"/entry_points.txt\0"
 # Writing a file costs more, once, than listing a smaller folder without distributions each time.
@@ -66,12 +68,13 @@ class Remembered:
     the first of their name, the names and the folders (none, if the entry is an archive), joined
     by NUL; the groups, each after a colon, which no number starts with, and before where its rows
     start and end; the rows of all groups, each of three lines; for each row, in the order in which
-    they were declared, the number of its group; and b"archive" or nothing.
+    they were declared, the number of its group; and b"archive", b"hides" if the entry has another
+    distribution of one's name, or nothing.
     """
 
     __slots__ = (
         "_distributions", "_folders", "_names", "_rows", "_starts", "archive", "content", "empty",
-        "key", "large", "stats", "watched",
+        "hides", "key", "large", "stats", "watched",
     )  # fmt: skip
 
     def __init__(self, content: bytes, starts: list[int]) -> None:
@@ -81,7 +84,8 @@ class Remembered:
         self.watched = self._part(1)
         self.stats = self._part(2)
         self.empty = not self._part(3)
-        self.archive = bool(self._part(8))
+        self.archive = self._part(8) == ARCHIVE
+        self.hides = self._part(8) == HIDES
         self.large = False
         self._names: frozenset[str] | None = None
         self._folders: list[str] | None = None
@@ -124,6 +128,8 @@ class Remembered:
         """What the group holds, distribution by distribution. Parses that part only."""
         rows = self._rows.get(group)
         if rows is None:
+            if "\n" in group:  # no group's name, and no one line of this part
+                return []
             wanted = f"\n:{group}\n".encode("utf-8", "surrogatepass")
             _, found, after = self._part(5).partition(wanted)
             if not found:
@@ -264,7 +270,7 @@ def _scan_archive(root: str, key: bytes, itself: bytes, started: int) -> Remembe
         list(first),
         [],
         [_declared(distribution) for distribution in first.values()],
-        archive=True,
+        kind=ARCHIVE,
     )
     new.large = True
     return new
@@ -312,6 +318,7 @@ def _scan_folder(
         list(kept),
         [folder for _, folder, _ in kept.values()],
         [declared for _, _, declared in kept.values()],
+        kind=HIDES if len(kept) < len(found) else b"",
     )
     for number, (distribution, _, declared) in enumerate(kept.values()):
         if declared:
@@ -367,7 +374,7 @@ def _remember(
     names: list[str],
     folders: list[str],
     declared: list[list[Declared]],
-    archive: bool = False,
+    kind: bytes = b"",
 ) -> Remembered:
     groups: dict[str, list[str]] = {}
     order = []
@@ -394,7 +401,7 @@ def _remember(
         "\n".join(where).encode(),
         b"".join(bodies),
         "\n".join([numbers[group] for group in order]).encode(),
-        b"archive" if archive else b"",
+        kind,
     ]
     content = _HEAD.pack(*map(len, parts)) + b"".join(parts)
     return Remembered(content, list(accumulate(map(len, parts), initial=_HEAD.size)))

@@ -266,6 +266,11 @@ def lazy_group(
     """
     from .discovery import entry_points
 
+    if not isinstance(group, str):
+        raise TypeError(
+            "a group of entry points is named by text such as 'myapp.filters', not "
+            f"{type(group).__name__}"
+        )
     tables: dict[str, Table[Any]] = {}
     taken: dict[str, Any] = {}
     for point in entry_points(group=group):
