@@ -189,7 +189,7 @@ class Opening:
 def _may_wait() -> bool:
     """Whether this thread holds nothing that the thread it would wait for may need."""
     own = _thread.get_ident()
-    if is_opening() or any([attempt.thread == own for attempt in list(_attempts)]):
+    if is_opening() or any(attempt.thread == own for attempt in list(_attempts)):
         return False
     frame: FrameType | None = sys._getframe()
     while frame is not None:
@@ -201,7 +201,7 @@ def _may_wait() -> bool:
 
 def foreground_loads() -> bool:
     """Whether a call is waiting for its plugin to be loaded."""
-    return not all([attempt.background for attempt in list(_attempts)])
+    return not all(attempt.background for attempt in list(_attempts))
 
 
 if TYPE_CHECKING:

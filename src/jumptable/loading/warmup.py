@@ -133,7 +133,7 @@ class Warmup:
 
     def _runs_here(self) -> bool:
         own = _thread.get_ident()
-        return any([thread == own for thread, _ in self._running.values()])
+        return any(thread == own for thread, _ in self._running.values())
 
     def _is_late(self) -> bool:
         return self._deadline is not None and perf_counter() >= self._deadline
@@ -172,7 +172,7 @@ class Warmup:
 
     def _is_held(self) -> bool:
         now = perf_counter()
-        return any([until > now for until in self._holds.values()])
+        return any(until > now for until in self._holds.values())
 
     def _end_in_child(self) -> None:
         from threading import Condition
