@@ -656,3 +656,41 @@ except jt.PluginNotFoundError as error:
 """
     done = run_python(text, tmp_path / "gone")
     assert done.stdout.startswith("'./plugin.so' is relative, and the working directory is gone")
+
+
+def test_the_error_of_who_cannot_wait(run_python: Run, tmp_path: Path) -> None:
+    """The host's import calls what another thread loads, which waits for the host's import."""
+    (tmp_path / "host.py").write_text("""
+import sys, threading
+import jumptable as jt
+table = jt.lazy("circular", {"run": None})
+begun = sys.begun = threading.Event()
+other = threading.Thread(target=lambda: table.facade.run())
+other.start()
+assert begun.wait(60)
+while True:  # until it waits for this module
+    frames = sys._current_frames()
+    frame = frames[other.ident]
+    if "_bootstrap" in frame.f_code.co_filename and "acquire" in frame.f_code.co_name:
+        break
+try:
+    table.facade.run()
+except jt.PluginInitError as error:
+    print(error)
+""")
+    (tmp_path / "circular.py").write_text("""
+import sys
+sys.begun.set()
+import host
+def run(): return 3
+""")
+    text = """
+import faulthandler, sys
+faulthandler.dump_traceback_later(60, exit=True)
+import host
+host.other.join()
+print(host.table.facade.run())
+"""
+    done = run_python(text)
+    assert "could not wait; call it later\n3\n" in done.stdout
+    assert "retry" not in done.stdout

@@ -106,6 +106,7 @@ class Opening:
         """
         own = None
         failure: Exception | None = None
+        remedy = "table.retry() lets the next call try again"
         try:
             while is_pending(self.table):
                 with _lock:
@@ -131,6 +132,11 @@ class Opening:
                     self._bind()
                 except Exception as error:
                     failure = error
+                    if own is None:
+                        remedy = (
+                            "another thread was loading it, for which this one, importing or "
+                            "loading something itself, could not wait; call it later"
+                        )
                 break
         finally:
             if own is not None:
@@ -141,7 +147,7 @@ class Opening:
                     raise
         if failure is not None:
             try:
-                raise self._error(failure)
+                raise self._error(failure, remedy)
             finally:
                 failure = None  # whose traceback holds this frame
 
@@ -158,7 +164,7 @@ class Opening:
     def _bind(self) -> None:
         bind_pending(self.table, open_plugin(self.target), self.factory)
 
-    def _error(self, failure: Exception) -> PluginInitError:
+    def _error(self, failure: Exception, remedy: str) -> PluginInitError:
         """A new one for each call: who catches it may keep it, and add to its traceback."""
         cause: BaseException = failure
         if isinstance(failure, PluginInitError):
@@ -168,9 +174,7 @@ class Opening:
         else:
             told = f"loading {self.text} {description(failure)}"
         separator = "\n" if "\n" in told else "; "
-        error = PluginInitError(
-            f"{told}{separator}table.retry() lets the next call try again", target=self.text
-        )
+        error = PluginInitError(f"{told}{separator}{remedy}", target=self.text)
         error.__cause__ = cause
         return error
 

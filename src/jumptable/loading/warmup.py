@@ -330,7 +330,7 @@ def _load(table: Table[Any]) -> BaseException | None:
 # Those that have begun something in this process, and may not have ended.
 _warmups: list[ReferenceType[Warmup]] = []
 _prepared = False
-_prepare_lock = _thread.allocate_lock()
+_prepare_lock = _thread.RLock()
 
 
 def _living() -> list[Warmup]:
@@ -351,7 +351,7 @@ def _after_fork() -> None:
 
 def _after_fork_in_child() -> None:
     global _prepare_lock
-    _prepare_lock = _thread.allocate_lock()
+    _prepare_lock = _thread.RLock()
     forget_clocks()
     for warmup in _living():
         warmup._end_in_child()
