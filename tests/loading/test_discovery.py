@@ -714,3 +714,33 @@ def test_importing_it_is_light() -> None:
     )
     heavy = {"importlib.metadata", "re", "typing", "pathlib", "json", "tempfile", "inspect"}
     assert not heavy & set(done.stdout.split())
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows keeps a working directory that is in use")
+@pytest.mark.parametrize("where", ["", ".", "below"])
+def test_without_a_working_directory(
+    tmp_path: Path, site: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    install(site, "first", groups=TOOLS)
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    monkeypatch.setattr(sys, "path", [where, str(site)])
+    same(group="tools")
+    monkeypatch.setenv(cache.VARIABLE, "relative")
+    entryindex._known.clear()
+    assert len(entry_points(group="tools")) == 2
+    assert cache.folder() is None
+
+
+def test_times_beyond_64_bits(site: Path) -> None:
+    install(site, "first", groups=TOOLS)
+    for year in (2300, 2400):
+        try:
+            os.utime(site, (0, (year - 1970) * 31_556_952))
+        except OSError:
+            pytest.skip("the file system has no such times")
+        same(group="tools")
+        install(site, f"another_{year}", groups=TOOLS)
+        os.utime(site, (0, (year - 1970) * 31_556_952))
+        same(group="tools")

@@ -522,3 +522,178 @@ def test_tables_are_collected(module: Module) -> None:
         del facade
         gc.collect()
         assert gone() is None
+
+
+EVERY_MOMENT = """
+import faulthandler, sys, threading
+import jumptable as jt
+faulthandler.dump_traceback_later(60, exit=True)
+
+class Plugin:
+    def half(self, x): return x / 2
+
+sys.modules["plugin"] = sys.modules["__main__"]
+left = 0
+
+def happen(frame, event, argument):
+    # Where Python looks for signals.
+    global left
+    if event in ("call", "c_return") and frame.f_code.co_filename.endswith("lazy.py"):
+        left -= 1
+        if left == 0:
+            now()
+
+moments = 1
+while left <= 0:
+    left = moments
+    table = jt.lazy("plugin:Plugin", {"half": None})
+    sys.setprofile(happen)
+    try:
+        assert table.facade.half(3.0) == 1.5
+    except KeyboardInterrupt:
+        pass
+    finally:
+        sys.setprofile(None)
+    assert table.facade.half(1.0) == 0.5
+    other = threading.Thread(target=jt.lazy("plugin:Plugin", {"half": None}).facade.half, args=[1])
+    other.start()
+    other.join()
+    moments += 1
+assert moments > 10
+from jumptable.loading import lazy
+assert not lazy._attempts and not lazy.foreground_loads()
+print("done")
+"""
+
+
+@pytest.mark.parametrize(
+    "now",
+    [
+        "def now(): raise KeyboardInterrupt",
+        "def now(): assert jt.lazy('plugin:Plugin', {'half': None}).facade.half(5.0) == 2.5",
+    ],
+    ids=["Ctrl-C", "handler"],
+)
+def test_signals_at_every_moment(run_python: Run, now: str) -> None:
+    assert run_python(f"{now}\n{EVERY_MOMENT}").stdout == "done\n"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_threads_of_a_forked_child_are_not_those_that_load(run_python: Run) -> None:
+    text = """
+import os, sys, threading, time, warnings
+import jumptable as jt
+warnings.simplefilter("ignore", DeprecationWarning)
+class Slow:
+    def __init__(self):
+        if os.getpid() == parent:
+            inside.set(); time.sleep(1)
+    def half(self, x): return x / 2
+sys.modules["slow_plugin"] = sys.modules["__main__"]
+inside, parent = threading.Event(), os.getpid()
+table = jt.lazy("slow_plugin:Slow", {"half": None})
+thread = threading.Thread(target=lambda: table.facade.half(1.0))
+thread.start()
+inside.wait(10)
+child = os.fork()
+if child == 0:
+    results = []
+    # It gets the identifier of the one that is no more.
+    again = threading.Thread(target=lambda: results.append(table.facade.half(4.0)))
+    again.start()
+    again.join()
+    os._exit(0 if results == [2.0] else 1)
+assert os.waitpid(child, 0)[1] == 0
+thread.join()
+print("done")
+"""
+    assert run_python(text).stdout == "done\n"
+
+
+@pytest.mark.skipif(not classes_die(), reason="free-threaded builds free some things later")
+def test_a_failure_that_is_forgotten_is_freed(module: Module) -> None:
+    class Local:
+        pass
+
+    def call() -> weakref.ref[Local]:
+        local = Local()
+        with pytest.raises(jt.PluginInitError):
+            table.facade.half(1.0)
+        return weakref.ref(local)
+
+    table = jt.lazy(module("raise ValueError"), Filter)
+    gc.collect()
+    gc.disable()
+    try:
+        kept = call()
+        table.retry()
+        assert kept() is None
+    finally:
+        gc.enable()
+
+
+def test_a_slot_that_holds_another_slot(module: Module) -> None:
+    class Two:
+        def half(self, x: float) -> float:
+            raise NotImplementedError
+
+        def also(self, x: float) -> float:
+            raise NotImplementedError
+
+    table = jt.lazy(module(PYTHON + "def also(x): return -x\n"), Two)
+    table.bind({"also": table.facade.half}, only=["also"])
+    assert [table.facade.also(4.0), table.facade.also(4.0), table.facade.half(6.0)] == [2, 2, 3]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows keeps a working directory that is in use")
+def test_without_a_working_directory(tmp_path: Path, run_python: Run) -> None:
+    text = """
+import os, sys
+import jumptable as jt
+os.mkdir(sys.argv[1]); os.chdir(sys.argv[1]); os.rmdir(sys.argv[1])
+jt.lazy("/somewhere/plugin.so", {"half": None})
+try:
+    jt.lazy("./plugin.so", {"half": None})
+except jt.PluginNotFoundError as error:
+    print(error)
+"""
+    done = run_python(text, tmp_path / "gone")
+    assert done.stdout.startswith("'./plugin.so' is relative, and the working directory is gone")
+
+
+def test_the_error_of_who_cannot_wait(run_python: Run, tmp_path: Path) -> None:
+    """The host's import calls what another thread loads, which waits for the host's import."""
+    (tmp_path / "host.py").write_text("""
+import sys, threading
+import jumptable as jt
+table = jt.lazy("circular", {"run": None})
+begun = sys.begun = threading.Event()
+other = threading.Thread(target=lambda: table.facade.run())
+other.start()
+assert begun.wait(60)
+while True:  # until it waits for this module
+    frames = sys._current_frames()
+    frame = frames[other.ident]
+    if "_bootstrap" in frame.f_code.co_filename and "acquire" in frame.f_code.co_name:
+        break
+try:
+    table.facade.run()
+except jt.PluginInitError as error:
+    print(error)
+""")
+    (tmp_path / "circular.py").write_text("""
+import sys
+sys.begun.set()
+import host
+def run(): return 3
+""")
+    text = """
+import faulthandler, sys
+faulthandler.dump_traceback_later(60, exit=True)
+import host
+host.other.join()
+print(host.table.facade.run())
+"""
+    done = run_python(text)
+    assert "could not wait; call it later\n3\n" in done.stdout
+    assert "retry" not in done.stdout

@@ -362,6 +362,26 @@ def test_a_constructor_that_raises(compile_plugin: Compile, python_flags: list[s
         assert isinstance(raised.value.__cause__, RuntimeError)
 
 
+def test_ctrl_c_in_a_constructor_is_told_once(
+    compile_plugin: Compile, python_flags: list[str]
+) -> None:
+    text = """
+        #include <Python.h>
+        __attribute__((constructor)) static void construct(void) {
+            PyErr_SetNone(PyExc_KeyboardInterrupt);
+        }
+        int f(void) { return 1; }
+    """
+    library = compile_plugin("interrupted_constructor", text, *python_flags)
+    table = jt.lazy(library, {"f": "int()"})
+    with pytest.raises(KeyboardInterrupt):
+        table.facade.f()
+    for call in (table.facade.f, lambda: jt.open(library)):
+        with pytest.raises(jt.PluginInitError, match="raised KeyboardInterrupt") as raised:
+            call()
+        assert isinstance(raised.value.__cause__, KeyboardInterrupt)
+
+
 def test_a_constructor_that_opens_its_library_and_raises(
     compile_plugin: Compile, python_flags: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

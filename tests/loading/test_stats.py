@@ -66,3 +66,15 @@ def test_refused() -> None:
     for arguments in ((b"/", b"x\0"), ("/", "x\0"), (None, b""), ("/", None)):
         with pytest.raises(TypeError):
             take(*arguments)
+
+
+def test_times_beyond_64_bits(tmp_path: Path) -> None:
+    when = 10**10  # seconds: the year 2286
+    try:
+        os.utime(tmp_path, (0, when))
+    except OSError:
+        pytest.skip("the file system has no such times")
+    if os.stat(tmp_path).st_mtime != when:
+        pytest.skip("the file system has no such times")
+    for taken in (take(str(tmp_path)), take(str(tmp_path), b"\0")):
+        assert struct.unpack_from("=q", taken) == (2**63 - 1,)

@@ -362,3 +362,96 @@ assert jt.warm([jt.lazy("forking", {"run": None})]).wait()
 print("done")
 """
     assert run_python(text, tmp_path).stdout == "done\n"
+
+
+def test_a_hook_for_errors_that_fails(plugin: Plugin, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", lambda told: 1 // 0)
+    monkeypatch.setattr(sys, "excepthook", lambda kind, *rest: told.append(kind))
+    tables = [lazy(plugin()) for _ in range(3)]
+    report = jt.warm(tables, progress=lambda progress: progress.nothing).wait(60)  # type: ignore
+    assert (len(report.loaded), report.unfinished) == (3, {})
+    assert told == [ZeroDivisionError] * 3
+
+
+def test_budgets_and_waits_without_end(plugin: Plugin) -> None:
+    for long in (float("inf"), 1e12):
+        warmup = jt.warm([lazy(plugin("import time; time.sleep(0.05)"))], within=long)
+        assert warmup.wait()
+        assert jt.warm([lazy(plugin("import time; time.sleep(0.05)"))]).wait(long)
+
+
+def test_waiting_for_oneself(plugin: Plugin) -> None:
+    found: list[Any] = []
+    begun = threading.Event()
+
+    def progress(_: jt.WarmProgress) -> None:
+        begun.wait(60)
+        found.append(warmup.wait(0))
+        try:
+            warmup.wait()
+        except RuntimeError as error:
+            found.append(str(error))
+
+    warmup = jt.warm([lazy(plugin())], progress=progress)
+    begun.set()
+    assert warmup.wait(60)
+    assert [*map(type, found)] == [type(warmup.wait()), str]
+    assert "would never return" in found[1]
+
+
+def test_many_tables_of_one_name(plugin: Plugin) -> None:
+    name = plugin()
+    warmup = jt.warm([*(lazy(name) for _ in range(3)), lazy(plugin())], within=0)
+    assert warmup.wait().left[:3] == (name, f"{name} (2)", f"{name} (3)")
+
+
+FORKERS = """
+import os, signal, sys, threading, time, warnings
+import jumptable as jt
+warnings.simplefilter("ignore", DeprecationWarning)
+class Slow:
+    def __init__(self): inside.set(); time.sleep(0.5)
+    def half(self, x): return x / 2
+class Quick(Slow):
+    def __init__(self): pass
+sys.modules["plugin"] = sys.modules["__main__"]
+sys.unraisablehook = lambda told: print(told.exc_type.__name__)
+inside = threading.Event()
+interface = {"half": None}
+warmups = [
+    jt.warm([jt.lazy("plugin:Slow", interface), jt.lazy("plugin:Quick", interface)])
+    for _ in range(2)
+]
+assert inside.wait(60)
+
+def fork():
+    child = os.fork()
+    if child == 0:
+        os._exit(0)
+    os.waitpid(child, 0)
+
+def several_fork():
+    threads = [threading.Thread(target=fork) for _ in range(3)]
+    for thread in threads: thread.start()
+    for thread in threads: thread.join()
+
+def interrupted():
+    signal.signal(signal.SIGALRM, signal.default_int_handler)
+    signal.setitimer(signal.ITIMER_REAL, 0.05)
+    fork()
+
+globals()[sys.argv[1]]()
+for warmup in warmups:
+    assert warmup.wait(4), warmup.wait(0)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_warming_goes_on_when_several_threads_have_forked(run_python: Run) -> None:
+    run_python(FORKERS, "several_fork")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_warming_goes_on_when_a_fork_was_interrupted(run_python: Run) -> None:
+    assert run_python(FORKERS, "interrupted").stdout == "KeyboardInterrupt\n"

@@ -339,7 +339,12 @@ cdef class Table:
         cdef list indices = []
         for index in range(len(self.names)):
             target = jt_load_member(<PyObject *>self.targets, <PyObject *>self.words[index])
-            if type(target) is Pending and (<Pending>target).facade is self.targets:
+            # Another slot's, bound to this one by hand, follows that slot.
+            if (
+                type(target) is Pending
+                and (<Pending>target).facade is self.targets
+                and (<Pending>target).member is self.words[index]
+            ):
                 indices.append(index)
         return indices
 

@@ -39,7 +39,10 @@ def folder() -> str | None:
     """
     chosen = os.environ.get(VARIABLE)
     if chosen:
-        return None if chosen.lower() in OFF else os.path.abspath(chosen)
+        try:
+            return None if chosen.lower() in OFF else os.path.abspath(chosen)
+        except OSError:  # it is relative, and the working directory is gone
+            return None
     if os.name == "nt":
         base = os.environ.get("LOCALAPPDATA", "")
     elif sys.platform == "darwin":

@@ -182,7 +182,10 @@ def look_up(root: str) -> Remembered | None:
         return old
     if _failed(take(where)):
         return NOTHING
-    key = _key(root)
+    try:
+        key = _key(root)
+    except OSError:  # it is relative, and the working directory is gone
+        return None
     content = cache.read(cache.name_for(KIND, os.fsdecode(key)))
     written = None if content is None else Remembered.parse(content)
     if written is not None and written.key != key:  # another with the same file name

@@ -10,8 +10,11 @@ Invariants
   So threads that load each other's plugins cannot wait in a circle. A thread that may not wait
   opens and binds for itself: opening is once per process anyhow, what was bound first stays, and
   its failure is its own. At worst a plugin's class is instantiated twice.
-- ``_lock`` protects the attempts' beginnings and ends, for a few operations; no other code runs
-  under it. A forked child has neither the threads nor the locks of attempts that were under way.
+- ``_lock`` protects the attempts' beginnings and ends, for a few operations. It is re-entrant, and
+  they are right also if something else comes between any two: a signal handler or a finaliser may
+  make a first call there. An end that Ctrl-C interrupts is made again.
+- A forked child has neither the threads nor the locks of attempts that were under way. Its own
+  threads may get the identifiers of those, so an attempt counts only with its number of forks.
 """
 
 from __future__ import annotations
@@ -40,20 +43,22 @@ if TYPE_CHECKING:
 
 __all__ = ["Opening", "foreground_loads", "lazy", "lazy_group"]
 
-_lock = _thread.allocate_lock()
+_lock = _thread.RLock()
 _forks = 0
-# The attempts under way, by thread. A thread that loads one plugin for another has several.
-_attempts: dict[int, list[Attempt]] = {}
+# Those under way. A thread that loads one plugin for another has several.
+_attempts: set[Attempt] = set()
 
 
 def _forget_other_threads() -> None:
     global _lock, _forks
-    _lock = _thread.allocate_lock()
+    _lock = _thread.RLock()
     _forks += 1
     own = _thread.get_ident()
-    for thread in list(_attempts):
-        if thread != own:
-            del _attempts[thread]
+    for attempt in list(_attempts):
+        if attempt.thread == own:
+            attempt.forks = _forks
+        else:
+            _attempts.discard(attempt)
 
 
 if hasattr(os, "register_at_fork"):
@@ -63,19 +68,20 @@ if hasattr(os, "register_at_fork"):
 class Attempt:
     """One thread's attempt to load one plugin. ``ended`` is locked until it is over."""
 
-    __slots__ = ("background", "ended", "forks", "start", "thread")
+    __slots__ = ("background", "ended", "forks", "is_over", "start", "thread")
 
     def __init__(self, background: bool) -> None:
         self.background = background
         self.thread = _thread.get_ident()
         self.forks = _forks
         self.start = perf_counter()
+        self.is_over = False
         self.ended = _thread.allocate_lock()
         self.ended.acquire()
 
     def is_alive(self) -> bool:
         """Whether its thread is one of this process, which may be a forked child."""
-        return self.forks == _forks or self.thread == _thread.get_ident()
+        return self.forks == _forks
 
 
 class Opening:
@@ -100,6 +106,7 @@ class Opening:
         """
         own = None
         failure: Exception | None = None
+        remedy = "table.retry() lets the next call try again"
         try:
             while is_pending(self.table):
                 with _lock:
@@ -108,8 +115,8 @@ class Opening:
                         attempt = None
                     if failure is None and attempt is None:
                         own = Attempt(background)
+                        _attempts.add(own)
                         self.attempt = own
-                        _attempts.setdefault(own.thread, []).append(own)
                 if failure is not None:
                     break
                 if attempt is not None:
@@ -125,27 +132,39 @@ class Opening:
                     self._bind()
                 except Exception as error:
                     failure = error
+                    if own is None:
+                        remedy = (
+                            "another thread was loading it, for which this one, importing or "
+                            "loading something itself, could not wait; call it later"
+                        )
                 break
         finally:
             if own is not None:
-                self._end(own, failure)
+                try:
+                    self._end(own, failure)
+                except BaseException:
+                    self._end(own, failure)
+                    raise
         if failure is not None:
-            raise self._error(failure)
+            try:
+                raise self._error(failure, remedy)
+            finally:
+                failure = None  # whose traceback holds this frame
 
     def _end(self, own: Attempt, failure: Exception | None) -> None:
-        self.seconds = perf_counter() - own.start
         with _lock:
-            self.failure, self.attempt = failure, None
-            attempts = _attempts[own.thread]
-            attempts.remove(own)
-            if not attempts:
-                del _attempts[own.thread]
-        own.ended.release()
+            if self.attempt is own:
+                self.failure, self.attempt = failure, None
+                self.seconds = perf_counter() - own.start
+            _attempts.discard(own)
+            if not own.is_over:
+                own.is_over = True
+                own.ended.release()
 
     def _bind(self) -> None:
         bind_pending(self.table, open_plugin(self.target), self.factory)
 
-    def _error(self, failure: Exception) -> PluginInitError:
+    def _error(self, failure: Exception, remedy: str) -> PluginInitError:
         """A new one for each call: who catches it may keep it, and add to its traceback."""
         cause: BaseException = failure
         if isinstance(failure, PluginInitError):
@@ -155,9 +174,7 @@ class Opening:
         else:
             told = f"loading {self.text} {description(failure)}"
         separator = "\n" if "\n" in told else "; "
-        error = PluginInitError(
-            f"{told}{separator}table.retry() lets the next call try again", target=self.text
-        )
+        error = PluginInitError(f"{told}{separator}{remedy}", target=self.text)
         error.__cause__ = cause
         return error
 
@@ -175,7 +192,8 @@ class Opening:
 
 def _may_wait() -> bool:
     """Whether this thread holds nothing that the thread it would wait for may need."""
-    if _thread.get_ident() in _attempts or is_opening():
+    own = _thread.get_ident()
+    if is_opening() or any(attempt.thread == own for attempt in list(_attempts)):
         return False
     frame: FrameType | None = sys._getframe()
     while frame is not None:
@@ -187,10 +205,7 @@ def _may_wait() -> bool:
 
 def foreground_loads() -> bool:
     """Whether a call is waiting for its plugin to be loaded."""
-    with _lock:
-        return any(
-            not attempt.background for attempts in _attempts.values() for attempt in attempts
-        )
+    return not all(attempt.background for attempt in list(_attempts))
 
 
 if TYPE_CHECKING:

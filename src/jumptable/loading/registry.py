@@ -150,7 +150,14 @@ def somebody_is_opening() -> bool:
 
 def _from_here(path: str) -> tuple[str, str]:
     # Not normalised: ".." after a symbolic link leads elsewhere. Absolute, it has a separator.
-    path = os.path.join(os.getcwd(), path)
+    try:
+        path = os.path.join(os.getcwd(), path)
+    except OSError:
+        if not os.path.isabs(path):
+            raise PluginFileNotFoundError(
+                f"{path!r} is relative, and the working directory is gone; give an absolute path",
+                target=path,
+            ) from None
     return path, path
 
 
@@ -223,6 +230,9 @@ def _load(path: str, file: LibraryFile | None, target: str) -> Plugin:
 
     if image.raised is not None:
         _raised[image.handle] = image.raised
+        if isinstance(image.raised, KeyboardInterrupt):  # now; later it would be nobody's
+            _forget(image.handle)
+            raise image.raised
     if image.handle in _raised:
         _forget(image.handle)
         raise _initialisation_failed(_raised[image.handle], target)
@@ -265,9 +275,7 @@ def _drop(known: dict[Any, Plugin], plugin: Plugin) -> None:
         del known[name]
 
 
-def _initialisation_failed(cause: BaseException, target: str) -> BaseException:
-    if isinstance(cause, KeyboardInterrupt):
-        return cause
+def _initialisation_failed(cause: BaseException, target: str) -> PluginInitError:
     error = PluginInitError(
         f"a constructor of {target} {description(cause)}; the library stays loaded, and is not "
         "initialised again in this process",

@@ -51,6 +51,14 @@ static int jt_stats_open(const char *path) {
 
 static void jt_stats_close(int folder) { (void)close(folder); }
 
+/* What is beyond 64 bits, from the year 2262 on, is the last that is not. */
+static int64_t jt_stats_time(int64_t seconds, int64_t nanoseconds) {
+    const int64_t most = INT64_MAX / 1000000000;
+    if (seconds >= most)
+        return INT64_MAX;
+    return seconds <= -most ? INT64_MIN : seconds * 1000000000 + nanoseconds;
+}
+
 /* Times of modification and change in nanoseconds, inode, device, size; of what cannot be looked
  * at the error's number, three zeros and a size of -1. An empty name is the folder itself. */
 static void jt_stats_take(int folder, const char *name, int follow, int64_t *words) {
@@ -63,8 +71,8 @@ static void jt_stats_take(int folder, const char *name, int follow, int64_t *wor
         words[4] = -1;
         return;
     }
-    words[0] = (int64_t)status.JT_MODIFIED.tv_sec * 1000000000 + status.JT_MODIFIED.tv_nsec;
-    words[1] = (int64_t)status.JT_CHANGED.tv_sec * 1000000000 + status.JT_CHANGED.tv_nsec;
+    words[0] = jt_stats_time(status.JT_MODIFIED.tv_sec, status.JT_MODIFIED.tv_nsec);
+    words[1] = jt_stats_time(status.JT_CHANGED.tv_sec, status.JT_CHANGED.tv_nsec);
     words[2] = (int64_t)status.st_ino;
     words[3] = (int64_t)status.st_dev;
     words[4] = (int64_t)status.st_size;

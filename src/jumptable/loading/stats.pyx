@@ -21,6 +21,11 @@ cdef extern from "stats.h":
 WIDTH = JT_STAT_WORDS * sizeof(int64_t)
 
 
+cdef object _time(nanoseconds):
+    # As in stats.h. A time that is saturated is in the future, and believed by nobody.
+    return max(-(1 << 63), min(nanoseconds, (1 << 63) - 1))
+
+
 cdef bytes _one(path, bint follow):
     try:
         status = os.stat(path, follow_symlinks=follow)
@@ -29,8 +34,8 @@ cdef bytes _one(path, bint follow):
     # Of an inode of 128 bits, as ReFS has them, the lower half.
     return struct.pack(
         "=2q2Qq",
-        status.st_mtime_ns,
-        status.st_ctime_ns,
+        _time(status.st_mtime_ns),
+        _time(status.st_ctime_ns),
         status.st_ino & 0xFFFFFFFFFFFFFFFF,
         status.st_dev & 0xFFFFFFFFFFFFFFFF,
         status.st_size,

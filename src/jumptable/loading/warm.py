@@ -71,13 +71,14 @@ def _named(tables: Iterable[Table[Any]] | Mapping[str, Table[Any]]) -> list[tupl
     else:
         pairs = [("", table) for table in tables]
     named: dict[str, Table[Any]] = {}
+    numbers: dict[str, int] = {}
     for name, table in pairs:
         if not isinstance(table, Table):
             raise TypeError(f"warm() takes lazy tables, and got a {type(table).__name__}")
         name = name or getattr(opening_of(table), "text", "a table that is not lazy")
-        unique, number = name, 1
+        unique = name
         while unique in named:
-            number += 1
+            numbers[name] = number = numbers.get(name, 1) + 1
             unique = f"{name} ({number})"
         named[unique] = table
     return list(named.items())

@@ -10,7 +10,9 @@ Invariants
   lets what is under way come to an end for a moment (GRACE), since a thread that is ended within a
   plugin's code may leave a lock behind.
 - A fork waits likewise: a child would inherit modules and libraries that are half loaded, and their
-  locks. In the child nothing goes on, and what was under way counts as not begun.
+  locks. In the child nothing goes on, and what was under way counts as not begun. Several threads
+  may fork at a time, and Ctrl-C may interrupt what is done before and after: holding and going on
+  are by thread, can be repeated, and a hold that nobody ends does so by itself.
 
 With a GIL a load takes processor time from threads that compute. So while there are such, each load
 is followed by a pause of ``PAUSE`` times what it took, which keeps their loss below a tenth.
@@ -20,6 +22,7 @@ from __future__ import annotations
 
 import _thread
 import os
+import sys
 from time import perf_counter, sleep, thread_time
 
 from ..binding.table import opening_of
@@ -44,6 +47,8 @@ PAUSE = 12  # times the load
 BEGINNING = 0.05  # seconds, at most, before the first load
 SLICE = 0.01  # of a pause, in seconds, after which the foreground is looked at again
 GRACE = 0.25  # for an exit or a fork, seconds
+HOLD = 5.0  # seconds, after which a fork is over that did not say so
+LONGEST = 3600.0  # seconds; a longer wait is several
 # A load that takes longer than that share of the budget, or so many seconds, is given company.
 SHARE, LONG = 0.25, 2.0
 
@@ -76,7 +81,7 @@ class Warmup:
         self._running: dict[str, tuple[int, float]] = {}  # by whom, and since when
         self._workers: list[Thread] = []
         self._cancelled = False
-        self._holding = 0
+        self._holds: dict[int, float] = {}  # by whom, and until when
         self._end: float | None = None
 
     def __repr__(self) -> str:
@@ -94,7 +99,8 @@ class Warmup:
 
         After ``timeout`` seconds the report tells how far it got. Loads that are under way at the
         budget's end go on, and are ``unfinished`` in the report. Raises KeyboardInterrupt at
-        Ctrl-C, and the warmer goes on.
+        Ctrl-C, and the warmer goes on; RuntimeError in ``progress``, or in a plugin that is being
+        loaded, where it would wait for its own end.
         """
         until = None if timeout is None else perf_counter() + timeout
         with self._changed:
@@ -103,7 +109,12 @@ class Warmup:
                 left = min(ends) - perf_counter() if ends else None
                 if left is not None and left <= 0:
                     break
-                self._changed.wait(left)
+                if left is None and self._runs_here():
+                    raise RuntimeError(
+                        "wait() was called by what the warmer itself runs, and would never return; "
+                        "wait(0) gives the report so far"
+                    )
+                self._changed.wait(LONGEST if left is None else min(left, LONGEST))
             return self._report()
 
     def cancel(self) -> None:
@@ -119,6 +130,10 @@ class Warmup:
         if self._end is None and not self._running and begins_no_more:
             self._end = perf_counter()
         return self._end is not None or late
+
+    def _runs_here(self) -> bool:
+        own = _thread.get_ident()
+        return any(thread == own for thread, _ in self._running.values())
 
     def _is_late(self) -> bool:
         return self._deadline is not None and perf_counter() >= self._deadline
@@ -143,7 +158,7 @@ class Warmup:
         """Begin nothing until `_go_on`, and wait for what is under way, but not for this thread."""
         own = _thread.get_ident()
         with self._changed:
-            self._holding += 1
+            self._holds[own] = perf_counter() + HOLD
             while any(thread != own for thread, _ in self._running.values()):
                 left = until - perf_counter()
                 if left <= 0:
@@ -152,14 +167,19 @@ class Warmup:
 
     def _go_on(self) -> None:
         with self._changed:
-            self._holding -= 1
+            self._holds.pop(_thread.get_ident(), None)
             self._changed.notify_all()
+
+    def _is_held(self) -> bool:
+        now = perf_counter()
+        return any(until > now for until in self._holds.values())
 
     def _end_in_child(self) -> None:
         from threading import Condition
 
         self._changed = Condition()  # a thread that was not forked may have held it
-        self._cancelled, self._holding = True, 0
+        self._cancelled = True
+        self._holds.clear()
         own = _thread.get_ident()
         for name, (thread, _) in list(self._running.items()):
             if thread != own:
@@ -198,12 +218,12 @@ class Warmup:
                 while len(self._workers) < min(self._threads, self._total) + stuck:
                     try:
                         self._add_worker()
-                    except RuntimeError:
+                    except Exception:
                         break  # there are no threads to be had; those that there are go on
                 later = [end for end in ends if end > now]
                 if self._deadline is not None:
                     later.append(self._deadline)
-                self._changed.wait(min(later) - now if later else None)
+                self._changed.wait(min([end - now for end in later] + [LONGEST]))
             self._is_over()
             self._changed.notify_all()
 
@@ -219,14 +239,14 @@ class Warmup:
         self._pause(BEGINNING, float("inf"), 0.0)
         while True:
             with self._changed:
-                while self._holding:
-                    self._changed.wait()
+                while self._is_held():
+                    self._changed.wait(HOLD)
                 if not self._queue or self._cancelled or self._is_late():
                     return
             if self._give_way():
                 continue
             with self._changed:
-                if not self._queue or self._holding or self._cancelled or self._is_late():
+                if not self._queue or self._is_held() or self._cancelled or self._is_late():
                     continue
                 name, table = self._queue.pop()
                 start = perf_counter()
@@ -260,11 +280,14 @@ class Warmup:
             import threading
 
             hook = threading.excepthook
-            hook(
-                threading.ExceptHookArgs(
-                    (type(error), error, error.__traceback__, threading.current_thread())
-                )
-            )
+            told = (type(error), error, error.__traceback__, threading.current_thread())
+            try:
+                hook(threading.ExceptHookArgs(told))
+            except BaseException as worse:  # as `threading` does; the thread is still needed
+                try:
+                    sys.excepthook(type(worse), worse, worse.__traceback__)
+                except BaseException:
+                    pass
 
     def _give_way(self) -> bool:
         """Let calls that load plugins themselves go first; whether there was one."""
@@ -306,33 +329,32 @@ def _load(table: Table[Any]) -> BaseException | None:
 
 # Those that have begun something in this process, and may not have ended.
 _warmups: list[ReferenceType[Warmup]] = []
-_held: list[Warmup] = []
 _prepared = False
+_prepare_lock = _thread.RLock()
 
 
 def _living() -> list[Warmup]:
-    found = [reference() for reference in _warmups]
+    found = [reference() for reference in list(_warmups)]
     return [warmup for warmup in found if warmup is not None]
 
 
 def _before_fork() -> None:
     until = perf_counter() + GRACE
-    _held[:] = _living()
-    for warmup in _held:
+    for warmup in _living():
         warmup._hold(until)
 
 
 def _after_fork() -> None:
-    for warmup in _held:
+    for warmup in _living():
         warmup._go_on()
-    _held.clear()
 
 
 def _after_fork_in_child() -> None:
+    global _prepare_lock
+    _prepare_lock = _thread.RLock()
     forget_clocks()
     for warmup in _living():
         warmup._end_in_child()
-    _held.clear()
 
 
 def _at_exit() -> None:
@@ -349,10 +371,12 @@ def _at_exit() -> None:
 def _prepare() -> None:
     """See to forks and exit, once; a process that warms nothing has no such handlers."""
     global _prepared
-    if _prepared:
-        return
-    _prepared = True
     import atexit
+
+    with _prepare_lock:
+        if _prepared:
+            return
+        _prepared = True
 
     atexit.register(_at_exit)
     watch_exit()
@@ -369,6 +393,5 @@ def begin(warmup: Warmup) -> None:
     from weakref import ref
 
     _prepare()
-    _warmups[:] = [reference for reference in _warmups if reference() is not None]
-    _warmups.append(ref(warmup))
+    _warmups.append(ref(warmup, _warmups.remove))
     warmup._begin()
