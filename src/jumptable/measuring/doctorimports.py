@@ -48,7 +48,8 @@ class ImportTimer:
 
     def remove(self) -> None:
         """No more; a plugin may have removed it, or replaced the list."""
-        sys.meta_path[:] = [finder for finder in sys.meta_path if finder is not self]
+        if isinstance(sys.meta_path, list):
+            sys.meta_path[:] = [finder for finder in sys.meta_path if finder is not self]
 
     def find_spec(
         self,
