@@ -10,6 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from .doctorimports import Record
     from .doctorwatch import Event, Stack
 
 __all__ = ["Blame", "Place", "own_prefixes", "owns"]
@@ -115,6 +116,19 @@ class Blame:
             stack.insert(0, (code.co_filename, trace.tb_lineno, code.co_name))
             trace = trace.tb_next
         return self.of(stack)[0]
+
+    def of_imports(self, records: list[Record]) -> dict[str, tuple[str, int]]:
+        """The plugin's line that each module was imported for, its own or another's."""
+        found: dict[str, tuple[str, int]] = {}
+        lines: dict[int, tuple[str, int]] = {}
+        for record in records:
+            line = record.importer
+            if line is None or not self._is_own(line[0]):
+                line = lines.get(record.parent)
+            if line is not None:
+                lines[record.index] = line
+                found.setdefault(record.name, line)
+        return found
 
     def of_event(self, event: Event) -> dict[str, object] | None:
         """As it is reported; None for what this package or the standard library does to import."""

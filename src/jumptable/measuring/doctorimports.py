@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     # Name, index of the parent or -1, start, seconds to find, seconds to load, file, who imports.
     Row = tuple[str, int, float, float, float, str | None, tuple[str, int] | None]
 
-__all__ = ["ImportTimer"]
+__all__ = ["ImportTimer", "Record"]
 
 IMPORTERS = ("<frozen importlib", "<frozen zipimport", __file__)
 
