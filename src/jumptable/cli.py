@@ -196,6 +196,9 @@ def _doctor(options: argparse.Namespace) -> int:
         return _refuse("doctor: expected a TARGET or --group NAME; see jumptable doctor --help")
     if options.json == options.html == "-":
         return _refuse("doctor: --json - and --html - cannot both be standard output")
+    files = [os.path.realpath(path) for path in (options.json, options.html) if path is not None]
+    if len(files) == 2 and files[0] == files[1] != os.devnull:
+        return _refuse("doctor: --json and --html cannot be one file; name two")
     try:
         import psutil  # noqa: F401
         import rich.table  # noqa: F401

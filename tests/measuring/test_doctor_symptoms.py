@@ -197,6 +197,22 @@ def test_a_dependency_that_does_it(folder: Path) -> None:
     assert (spot.by_file, spot.by_line) == (str(folder / "starter.py"), 4)
 
 
+def test_a_dependency_of_many(folder: Path) -> None:
+    """However deep, the plugin's line is found, and what is not its own is not charged to it."""
+    (folder / "deep_plugin.py").write_text("import deep_0\n")
+    for number in range(30):
+        (folder / f"deep_{number}.py").write_text(f"import deep_{number + 1}\n")
+    (folder / "deep_30.py").write_text(
+        "import atexit, os, re\n\nos.environ['DEEP'] = '1'\nre.compile('a+')\n"
+        "atexit.register(print)\n"
+    )
+    finding = only(look_at("deep_plugin"))
+    assert finding.symptom == "environment"
+    (spot,) = finding.spots
+    assert (spot.file, spot.line) == (str(folder / "deep_plugin.py"), 1)
+    assert (spot.by_file, spot.by_line) == (str(folder / "deep_30.py"), 3)
+
+
 def test_threads_that_an_extension_starts(folder: Path, compile_plugin: Compile) -> None:
     """Of code that is not Python, the module that was loaded then."""
     library = compile_plugin("doctor_bad", None, "-DTHREAD", "-pthread")
@@ -204,6 +220,13 @@ def test_threads_that_an_extension_starts(folder: Path, compile_plugin: Compile)
     finding = only(look_at("loads"))
     assert finding.symptom == "threads"
     assert [spot.detail for spot in finding.spots] == ["while loads was imported"]
+    # A plugin that depends on it has a line that imports it, in the end.
+    (folder / "between.py").write_text("\nimport loads\n")
+    (folder / "depends_plugin.py").write_text("import json\nimport between\n")
+    (spot,) = only(look_at("depends_plugin")).spots
+    assert (spot.detail, spot.file, spot.line) == (
+        "while loads was imported", str(folder / "depends_plugin.py"), 2,
+    )  # fmt: skip
 
 
 def test_a_library_that_needs_another(compile_plugin: Compile) -> None:
@@ -249,6 +272,41 @@ def test_it_does_not_take_the_doctor_down(folder: Path) -> None:
     assert "KeyboardInterrupt" in found[4].findings[0].message
     assert symptoms["no_builtins"] == {"failed"}
     assert symptoms["forks"] == {"processes"}
+
+
+def test_what_is_left_is_still_enough_for_the_answer(folder: Path) -> None:
+    """None of these keeps a host from going on, and none is a finding."""
+    for name, text in {
+        "odd_path": "import sys\nsys.path = ()\n",
+        "odd_finders": "import sys\nsys.meta_path = tuple(sys.meta_path)\n",
+        "odd_package": "__path__ = 5\n",
+        "odd_names": "import sys\nsys.modules[7] = None\nsys.modules['odd_number'] = 5\n",
+        "odd_module": (
+            "import sys\n\nclass Lazy:\n    def __getattr__(self, name):\n"
+            "        raise ImportError('what it loads is missing')\n\n"
+            "sys.modules['odd_lazy'] = Lazy()\n"
+        ),
+    }.items():
+        (folder / f"{name}.py").write_text(text)
+    names = ["odd_path", "odd_finders", "odd_package", "odd_names", "odd_module"]
+    found = diagnose([Target(name, name) for name in names], runs=0, timeout=60)
+    assert {one.target.name: one.findings for one in found} == {name: [] for name in names}
+
+
+def test_the_last_words_are_the_last(folder: Path) -> None:
+    (folder / "talking.py").write_text(
+        "import os\nos.write(1, b'chatter\\n' * 1000)\nos.write(2, b'the reason\\n')\nos.abort()\n"
+    )
+    finding = only(look_at("talking"))
+    assert finding.symptom == "crashed"
+    assert finding.message.endswith("; its last words: the reason")
+
+
+def test_a_flood_of_events_is_not_the_memory_of_the_plugin(folder: Path) -> None:
+    (folder / "flooding.py").write_text("for number in range(40_000):\n    print(number)\n")
+    finding = only(look_at("flooding"))
+    assert finding.symptom == "output"
+    assert [spot.line for spot in finding.spots] == [2]
 
 
 def test_threads_of_the_doctor_do_not_count(folder: Path) -> None:

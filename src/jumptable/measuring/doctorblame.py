@@ -10,6 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from .doctorimports import Record
     from .doctorwatch import Event, Stack
 
 __all__ = ["Blame", "Place", "own_prefixes", "owns"]
@@ -24,6 +25,13 @@ MACHINERY = (
     os.path.join(PACKAGE, "binding", ""),
     os.path.join(PACKAGE, "measuring", "doctor"),
 )
+# Of others they are part of what imports cost; that of native code has no line of its own.
+OWN_ONLY = ("regexes", "atexit")
+
+# Asked for now: a plugin may leave a sys.path with which it cannot be any more.
+FOLDERS = sysconfig.get_paths()
+LIBRARY = tuple({os.path.join(FOLDERS[key], "") for key in ("stdlib", "platstdlib")})
+INSTALLED = tuple({os.path.join(FOLDERS[key], "") for key in ("purelib", "platlib")})
 
 
 def own_prefixes(names: list[str], target: str, namespaces: set[str]) -> list[str]:
@@ -52,33 +60,24 @@ class Blame:
     def __init__(self, names: list[str], target: str, origins: dict[str, str]) -> None:
         """``origins`` are the files of what was imported, also of what then failed."""
         self.names = names
-        paths = {name: list(getattr(module, "__path__", ())) if module else []
-                 for name, module in sys.modules.copy().items()}  # fmt: skip
-        namespaces = {
-            name
-            for name in names
-            if paths.get(name) and not getattr(sys.modules[name], "__file__", None)
-        }
+        modules = {name: _facts(module) for name, module in sys.modules.copy().items()
+                   if isinstance(name, str)}  # fmt: skip
+        paths = {name: folders for name, (_, folders) in modules.items()}
+        namespaces = {name for name in names if paths.get(name) and modules[name][0] is None}
         prefixes = own_prefixes(names, target, namespaces)
         files = dict(origins)
-        for name, module in sys.modules.copy().items():
-            if owns(prefixes, name) and isinstance(getattr(module, "__file__", None), str):
-                files[name] = str(module.__file__)
+        for name, (file, _) in modules.items():
+            if file is not None and owns(prefixes, name):
+                files[name] = file
         self._files = {file for name, file in files.items() if owns(prefixes, name)}
         self._folders = [
-            os.path.join(folder, "")
-            for prefix in prefixes
-            for folder in paths.get(prefix, ())
-            if isinstance(folder, str)
+            os.path.join(folder, "") for prefix in prefixes for folder in paths.get(prefix, ())
         ]
         self._folders += [
             os.path.join(os.path.dirname(file), "")
             for name, file in files.items()
             if name in prefixes and os.path.basename(file).startswith("__init__.")
         ]
-        folders = sysconfig.get_paths()
-        self._library = tuple({os.path.join(folders[key], "") for key in ("stdlib", "platstdlib")})
-        self._installed = tuple({os.path.join(folders[key], "") for key in ("purelib", "platlib")})
 
     def of(self, stack: Stack) -> tuple[Place | None, Place | None, bool]:
         """The plugin's innermost line; another's further in that did it; if an import of the
@@ -118,15 +117,25 @@ class Blame:
             trace = trace.tb_next
         return self.of(stack)[0]
 
+    def of_imports(self, records: list[Record]) -> dict[str, tuple[str, int]]:
+        """The plugin's line that each module was imported for, its own or another's."""
+        found: dict[str, tuple[str, int]] = {}
+        lines: dict[int, tuple[str, int]] = {}
+        for record in records:
+            line = record.importer
+            if line is None or not self._is_own(line[0]):
+                line = lines.get(record.parent)
+            if line is not None:
+                lines[record.index] = line
+                found.setdefault(record.name, line)
+        return found
+
     def of_event(self, event: Event) -> dict[str, object] | None:
         """As it is reported; None for what this package or the standard library does to import."""
         place, by, only_library = self.of(event.stack)
-        if (only_library or place is None) and event.kind in (
-            "regexes",
-            "files",
-            "atexit",
-            "sleep",
-        ):
+        if (only_library or place is None) and event.kind in (*OWN_ONLY, "files", "sleep"):
+            return None
+        if event.kind in OWN_ONLY and place is not None and not self._is_own(place[0]):
             return None
         return {
             "kind": event.kind,
@@ -143,4 +152,20 @@ class Blame:
     def _is_library(self, file: str) -> bool:
         if file.startswith("<"):
             return True  # frozen, or made by exec
-        return file.startswith(self._library) and not file.startswith(self._installed)
+        return file.startswith(LIBRARY) and not file.startswith(INSTALLED)
+
+
+def _facts(module: object) -> tuple[str | None, list[str]]:
+    """A module's file and folders. It is not asked for its attributes: one that loads itself at
+    first use would, and whatever a plugin puts into sys.modules may raise anything.
+    """
+    try:
+        facts = object.__getattribute__(module, "__dict__")
+        file, folders = facts.get("__file__"), facts.get("__path__")
+        found = list(folders) if folders else []
+    except Exception:
+        return None, []
+    return (
+        file if isinstance(file, str) and file else None,
+        [folder for folder in found if isinstance(folder, str)],
+    )

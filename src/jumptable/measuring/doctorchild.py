@@ -145,13 +145,13 @@ def _watch(job: dict[str, Any], trace: int) -> dict[str, Any]:
     answer: dict[str, Any] = {}
     process = _getpid()
     known: set[int] = set()
-    started_by: list[tuple[str, int]] = []
+    started_by: list[str] = []
 
     def threads_after(module: str) -> None:
         new = set(doctorstate.running_threads()) - known
         known.update(new)
         if new:
-            started_by.append((module, len(new)))
+            started_by.append(module)
 
     def ready() -> None:
         # Also the thread that waits for the time limit, which may still be there afterwards.
@@ -163,7 +163,7 @@ def _watch(job: dict[str, Any], trace: int) -> dict[str, Any]:
     def before_exit(reason: str) -> None:
         watch.active = False
         if _getpid() == process:
-            _answer(job, {**_observed(job, watch, timer), "ended": reason})
+            _answer(job, {**_observed(_blame(job, timer), watch, timer), "ended": reason})
         watch.active = True  # another program may not be there
 
     timer = ImportTimer(after=threads_after)
@@ -184,11 +184,13 @@ def _watch(job: dict[str, Any], trace: int) -> dict[str, Any]:
     answer["output"] = [_size(1) - written[0], _size(2) - written[1]]
     answer["changes"] = doctorstate.changes(before, after)
     answer["unknown"] = [name for name in before if name not in answer["changes"]]
-    answer["started_by"] = started_by
+    blame = _blame(job, timer)
+    places = blame.of_imports(timer.records)
+    answer["started_by"] = [(module, places.get(module)) for module in started_by]
     answer["libraries"] = [path for name in needed if (path := loaded(name))]
-    answer.update(_observed(job, watch, timer))
+    answer.update(_observed(blame, watch, timer))
     if error is not None:
-        answer["error"] = _failure(error, _blame(job, timer))
+        answer["error"] = _failure(error, blame)
     return answer
 
 
@@ -218,8 +220,7 @@ def _own_names(target: str, timer: ImportTimer) -> list[str]:
     return [top, *sorted(name for name in others if mine & set(owners.get(name, ())))]
 
 
-def _observed(job: dict[str, Any], watch: Any, timer: ImportTimer) -> dict[str, Any]:
-    blame = _blame(job, timer)
+def _observed(blame: Blame, watch: Any, timer: ImportTimer) -> dict[str, Any]:
     events = [blame.of_event(event) for event in list(watch.events)]
     return {
         "own": blame.names,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     # Name, index of the parent or -1, start, seconds to find, seconds to load, file, who imports.
     Row = tuple[str, int, float, float, float, str | None, tuple[str, int] | None]
 
-__all__ = ["ImportTimer"]
+__all__ = ["ImportTimer", "Record"]
 
 IMPORTERS = ("<frozen importlib", "<frozen zipimport", __file__)
 
@@ -48,7 +48,8 @@ class ImportTimer:
 
     def remove(self) -> None:
         """No more; a plugin may have removed it, or replaced the list."""
-        sys.meta_path[:] = [finder for finder in sys.meta_path if finder is not self]
+        if isinstance(sys.meta_path, list):
+            sys.meta_path[:] = [finder for finder in sys.meta_path if finder is not self]
 
     def find_spec(
         self,

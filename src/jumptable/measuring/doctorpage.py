@@ -39,7 +39,8 @@ code, td.file { font-family: ui-monospace, monospace; font-size: .9em; }
 table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; vertical-align: middle; padding: .3rem .6rem .3rem 0;
   border-bottom: 1px solid var(--line); }
-th.number, td.number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
+th.number, td.number { text-align: right; font-variant-numeric: tabular-nums; }
+td.number { white-space: nowrap; }
 th[scope=row] { font-weight: 600; min-width: 9rem; max-width: 20rem; }
 td.time { width: 40%; min-width: 8rem; } td[data-label=findings] { min-width: 8rem; }
 .track { display: flex; height: 1.1rem; background: var(--track); border-radius: 3px;

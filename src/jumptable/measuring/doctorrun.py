@@ -52,7 +52,7 @@ def run(job: dict[str, Any], timeout: float) -> Outcome:
             status,
             late or text.startswith("Timeout ("),
             _stack(text),
-            (_read(written) + _read(written + "2"))[:MOST_OUTPUT],
+            _last(written) + _last(written + "2"),
         )
 
 
@@ -63,12 +63,18 @@ def _command(job: dict[str, Any]) -> list[str]:
         f"import sys; sys.path[:] = {path!r}\n"
         f"from jumptable.measuring.doctorchild import main; main({job!r})"
     )
-    options = [
-        option
-        for option in subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
-        if "importtime" not in option  # it would write where the plugin's output is looked for
-    ]
-    return [sys.executable, *options, "-c", code]
+    return [sys.executable, *_options(), "-c", code]
+
+
+def _options() -> list[str]:
+    """Of the interpreter, but those by which it writes where the plugin's output is looked for."""
+    options: list[str] = []
+    for option in subprocess._args_from_interpreter_flags():  # type: ignore[attr-defined]
+        if options and options[-1] == "-X" and option.startswith("importtime"):
+            options.pop()
+        elif not option.startswith("-v"):
+            options.append(option)
+    return options
 
 
 def _wait(command: list[str], out: Any, err: Any, timeout: float) -> tuple[int, bool]:
@@ -115,6 +121,13 @@ def _read(path: str) -> str:
             return file.read()
     except OSError:
         return ""
+
+
+def _last(path: str) -> str:
+    """The end of what it has written, which says more of a failure than the beginning."""
+    with open(path, "rb") as file:
+        file.seek(max(os.fstat(file.fileno()).st_size - MOST_OUTPUT, 0))
+        return file.read(MOST_OUTPUT).decode("utf-8", "backslashreplace")
 
 
 def _literal(text: str) -> dict[str, Any]:

@@ -22,6 +22,8 @@ from contextlib import contextmanager
 from functools import wraps
 from time import perf_counter
 
+from .doctorimports import ImportTimer
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,7 +32,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Event", "Watch"]
 
-DEEPEST = 100
+DEEPEST = 1000
+MOST_EVENTS = 10_000
+# Of these only the places are told.
+UNCOUNTED = ("output", "sleep")
+MOST_UNCOUNTED = 100
+
+IMPORTS = ImportTimer.find_spec.__code__.co_filename
 
 # (file, line, function), innermost first.
 Stack = list[tuple[str, int, str]]
@@ -79,6 +87,7 @@ class Watch:
         self.active = False
         self._before_exit = before_exit
         self._undo: list[Callable[[], None]] = []
+        self._numbers: dict[str, int] = {}  # threads may lose some: it is a limit, no result
         self._readers: dict[str, Callable[[str, tuple[Any, ...]], Event | None]] = {
             **dict.fromkeys(PROCESS_EVENTS, _process_started),
             **dict.fromkeys(SOCKET_EVENTS, _socket_used),
@@ -125,8 +134,12 @@ class Watch:
 
     def note(self, event: Event) -> None:
         """Keep it, with the stack; this file's own frames are those of the package, which is left
-        out when the culprit is looked for.
+        out when the culprit is looked for. Of a kind that does not end, only the beginning: the
+        rest would be memory that the plugin does not take.
         """
+        number = self._numbers[event.kind] = self._numbers.get(event.kind, 0) + 1
+        if number > (MOST_UNCOUNTED if event.kind in UNCOUNTED else MOST_EVENTS):
+            return
         event.stack = stack_of(sys._getframe(1))
         self.events.append(event)
 
@@ -209,10 +222,14 @@ class Watch:
 
 
 def stack_of(frame: FrameType | None) -> Stack:
-    """The frames from here outwards."""
+    """The frames from here outwards; an import's own are one, for they nest deeply."""
     stack: Stack = []
+    importing = False
     while frame is not None and len(stack) < DEEPEST:
-        stack.append((frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name))
+        file = frame.f_code.co_filename
+        if file != IMPORTS and not (importing and file.startswith("<frozen importlib")):
+            stack.append((file, frame.f_lineno, frame.f_code.co_name))
+            importing = file.startswith("<frozen importlib")
         frame = frame.f_back
     return stack
 

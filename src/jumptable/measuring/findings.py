@@ -141,7 +141,8 @@ def _threads(answer: dict[str, Any]) -> Finding | None:
     left = f", {len(running)} still running" if running else ", none still running"
     where = spots(started)
     if not where:
-        where = _named(f"while {module} was imported" for module, _ in answer["started_by"])
+        modules = dict.fromkeys((name, tuple(at or ())) for name, at in answer["started_by"])
+        where = tuple(Spot(f"while {name} was imported", *at) for name, at in modules)[:MOST_SPOTS]
     return Finding("threads", "warning", f"starts {_many(number, 'thread')}{left}", where)
 
 
