@@ -104,6 +104,7 @@ def test_a_bad_library(name: str, compile_plugin: Compile, monkeypatch: pytest.M
     monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)  # C's streams would be, too
     symptom, words = NATIVE[name]
     finding = only(look_at(str(compile_plugin("doctor_bad", None, f"-D{name}", "-pthread"))))
+    assert finding.severity != "note"
     assert finding.symptom == symptom
     assert words in finding.message
     assert "secret" not in repr(finding)
@@ -218,12 +219,14 @@ def test_threads_that_an_extension_starts(folder: Path, compile_plugin: Compile)
     library = compile_plugin("doctor_bad", None, "-DTHREAD", "-pthread")
     (folder / "loads.py").write_text(f"import ctypes\nctypes.CDLL({str(library)!r})\n")
     finding = only(look_at("loads"))
-    assert finding.symptom == "threads"
+    assert (finding.symptom, finding.severity) == ("threads", "warning")
     assert [spot.detail for spot in finding.spots] == ["while loads was imported"]
     # A plugin that depends on it has a line that imports it, in the end.
     (folder / "between.py").write_text("\nimport loads\n")
     (folder / "depends_plugin.py").write_text("import json\nimport between\n")
-    (spot,) = only(look_at("depends_plugin")).spots
+    finding = only(look_at("depends_plugin"))
+    assert finding.severity == "note"  # all that it can do is import it later
+    (spot,) = finding.spots
     assert (spot.detail, spot.file, spot.line) == (
         "while loads was imported", str(folder / "depends_plugin.py"), 2,
     )  # fmt: skip

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from .doctorblame import owns
+
 __all__ = ["FIXES", "SEVERITIES", "Finding", "Spot", "observed", "printable"]
 
 SEVERITIES = ("error", "warning", "note")
@@ -139,11 +141,14 @@ def _threads(answer: dict[str, Any]) -> Finding | None:
     if not number:
         return None
     left = f", {len(running)} still running" if running else ", none still running"
-    where = spots(started)
+    where, severity = spots(started), "warning"
     if not where:
+        importing = [name for name, _ in answer["started_by"]]
+        if importing and not any(owns(answer["own"], name) for name in importing):
+            severity = "note"  # a dependency's native code: the plugin can only import it later
         modules = dict.fromkeys((name, tuple(at or ())) for name, at in answer["started_by"])
         where = tuple(Spot(f"while {name} was imported", *at) for name, at in modules)[:MOST_SPOTS]
-    return Finding("threads", "warning", f"starts {_many(number, 'thread')}{left}", where)
+    return Finding("threads", severity, f"starts {_many(number, 'thread')}{left}", where)
 
 
 def _processes(answer: dict[str, Any]) -> Finding | None:
