@@ -46,14 +46,14 @@ from .errors import (
     SymbolNotFoundError,
     UnboundSlotError,
 )
-from .loading.discovery import entry_points
 from .loading.lazy import lazy, lazy_group
 from .loading.plugin import Plugin
 from .loading.registry import open
-from .loading.warm import warm
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from .loading.discovery import entry_points as entry_points
+    from .loading.warm import warm as warm
     from .loading.warmreport import WarmProgress as WarmProgress
     from .loading.warmreport import WarmReport as WarmReport
     from .loading.warmup import Warmup as Warmup
@@ -95,12 +95,23 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> object:
-    # What only `warm` makes need not be imported before.
-    if name in ("WarmProgress", "WarmReport", "Warmup"):
-        from .loading import warmup
+# What not every program needs is imported by those that do.
+_LATER = {
+    "WarmProgress": "warmreport",
+    "WarmReport": "warmreport",
+    "Warmup": "warmup",
+    "entry_points": "discovery",
+    "warm": "warm",
+}
 
-        return getattr(warmup, name)
+
+def __getattr__(name: str) -> object:
+    if name in _LATER:
+        from importlib import import_module
+
+        found = getattr(import_module(f"{__name__}.loading.{_LATER[name]}"), name)
+        globals()[name] = found
+        return found
     import sys
 
     module = sys.modules[__name__]
