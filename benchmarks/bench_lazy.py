@@ -180,11 +180,8 @@ def bench_foreground(run_host: Callable[[str], Any], results: Results) -> None:
     rows, entries = [], []
     for name, mode in (("jumptable.warm", "warmer"), ("a thread that opens all", "plain thread")):
         ratios: list[float] = []
-        loaded = []
-        for _ in range(3):
-            found = run_host(f"foreground, {mode}")
-            ratios += [alone / beside for alone, beside in found["rates"]]
-            loaded.append(found.get("loaded", 0))
+        for _ in range(PROCESSES):
+            ratios += [alone / beside for alone, beside in run_host(f"foreground, {mode}")]
         spread = Spread.of(ratios)
         slower = spread.median - 1
         own = mode == "warmer"
@@ -197,7 +194,7 @@ def bench_foreground(run_host: Callable[[str], Any], results: Results) -> None:
                 met(slower <= SLOWER) if own else "",
             ]
         )
-        entries.append({"name": name, "slower": slower, "loaded": loaded})
+        entries.append({"name": name, "slower": slower})
     results.table(
         "What a thread that computes all the time loses while plugins are loaded beside it",
         ("loading", "slower", "quartiles", "target", "verdict"),

@@ -12,21 +12,21 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter, sleep
-from typing import Any
 
 import jumptable as jt
 
 PLUGINS = 100
 IMPORT_MS = 5
 INTERFACE = {"run": None}
-# What an import mostly does: it runs code of the module's own, and makes objects that stay.
+# It computes, and makes few objects that the garbage collector looks through: its passes would take
+# longer than the import, in whichever plugin they fall.
 TEXT = f"""
 from time import thread_time
 _end = thread_time() + {IMPORT_MS / 1000}
 table = {{}}
 while thread_time() < _end:
     for _ in range(20):
-        table[len(table)] = (str(len(table)), [])
+        table[len(table)] = str(len(table))
 def run(number):
     return number + 1
 """
@@ -88,71 +88,62 @@ def first_calls(warm: bool) -> object:
     return times
 
 
-def foreground(seconds: float) -> object:
-    """How many calls a thread makes per second that does nothing else: alone, and while warming.
+TURNS = 4
+SECONDS = 0.3
+Load = Callable[[list[str]], Callable[[], bool]]
 
-    Half a second alone, and so much while warming, in turns.
+
+def foreground(load: Load) -> object:
+    """How many calls per second a thread makes that does nothing else: alone, beside, and alone.
+
+    ``load`` begins to load plugins, and gives what tells whether that goes on. A pair for each
+    turn: the mean of before and after, and beside.
     """
-    tables = [jt.lazy(name, INTERFACE) for name in names()]
     own = jt.lazy("plugin0", INTERFACE)
     own.facade.run(1)
-    own.facade.run(1)
+    facade = own.facade
 
-    def calls(facade: Any, until: float) -> int:
+    def rate(goes_on: Callable[[], bool]) -> float:
         count = 0
-        while perf_counter() < until:
-            for _ in range(100):
+        start = now = perf_counter()
+        while now < start + SECONDS and goes_on():
+            for _ in range(10_000):
                 facade.run(1)
-            count += 100
-        return count
+            count += 10_000
+            now = perf_counter()
+        return count / (now - start)
 
-    rates: list[tuple[float, float]] = []
-    loaded = 0
-    for turn in range(5):
-        pair = []
-        for warming in (False, True):
-            warmup = jt.warm(tables[20 * turn :]) if warming else None
-            start = perf_counter()
-            count = calls(own.facade, start + seconds)
-            pair.append(count / (perf_counter() - start))
-            if warmup is not None:
-                warmup.cancel()
-                loaded += len(warmup.wait().loaded)
-        rates.append((pair[0], pair[1]))
-    return {"rates": rates, "loaded": loaded}
+    def always() -> bool:
+        return True
 
-
-def open_all(modules: list[str], stop: threading.Event) -> None:
-    for name in modules:
-        if stop.is_set():
-            return
-        jt.open(name)
+    rates = []
+    share = PLUGINS // TURNS
+    for turn in range(TURNS):
+        before = rate(always)
+        goes_on = load(names()[1:][share * turn : share * (turn + 1)])
+        beside = rate(goes_on)
+        while goes_on():
+            sleep(0.001)
+        rates.append(((before + rate(always)) / 2, beside))
+    return rates
 
 
-def by_thread(seconds: float) -> object:
-    """As `foreground`, with a plain thread that imports one plugin after the other instead."""
-    own = jt.lazy("plugin0", INTERFACE)
-    own.facade.run(1)
-    rates: list[tuple[float, float]] = []
-    for turn in range(2):
-        pair = []
-        for importing in (False, True):
-            stop = threading.Event()
-            own_share = names()[50 * turn : 50 * (turn + 1)]
-            thread = threading.Thread(target=open_all, args=(own_share, stop), daemon=True)
-            start = perf_counter()
-            if importing:
-                thread.start()
-            count = 0
-            until = start + seconds
-            while perf_counter() < until and (not importing or thread.is_alive()):
-                for _ in range(100):
-                    own.facade.run(1)
-                count += 100
-            pair.append(count / (perf_counter() - start))
-            stop.set()
-        rates.append((pair[0], pair[1]))
-    return {"rates": rates}
+def by_warmer(modules: list[str]) -> Callable[[], bool]:
+    """All of its time is counted, its pauses too."""
+    warmup = jt.warm([jt.lazy(name, INTERFACE) for name in modules], within=SECONDS)
+    return lambda: not warmup.done
+
+
+def by_thread(modules: list[str]) -> Callable[[], bool]:
+    """A plain thread that opens one after the other."""
+
+    def open_all() -> None:
+        for name in modules:
+            jt.open(name)
+
+    thread = threading.Thread(target=open_all, daemon=True)
+    thread.start()
+    return thread.is_alive
 
 
 MODES: dict[str, Callable[[], object]] = {
@@ -161,8 +152,8 @@ MODES: dict[str, Callable[[], object]] = {
     "warmed": warmed,
     "first calls, cold": lambda: first_calls(False),
     "first calls, warmer": lambda: first_calls(True),
-    "foreground, warmer": lambda: foreground(0.5),
-    "foreground, plain thread": lambda: by_thread(0.5),
+    "foreground, warmer": lambda: foreground(by_warmer),
+    "foreground, plain thread": lambda: foreground(by_thread),
 }
 
 if __name__ == "__main__":

@@ -43,9 +43,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Warmup", "begin"]
 
-PAUSE = 12  # times the load
+PAUSE = 15  # times the load
 BEGINNING = 0.05  # seconds, at most, before the first load
-SLICE = 0.01  # of a pause, in seconds, after which the foreground is looked at again
+SLICE = 0.02  # of a pause, in seconds, after which the foreground is looked at again
 GRACE = 0.25  # for an exit or a fork, seconds
 HOLD = 5.0  # seconds, after which a fork is over that did not say so
 LONGEST = 3600.0  # seconds; a longer wait is several
@@ -294,7 +294,7 @@ class Warmup:
         until = perf_counter() + self._long
         waited = False
         while foreground_loads() and perf_counter() < until and not self._cancelled:
-            sleep(SLICE / 5)
+            sleep(SLICE / 10)
             waited = True
         return waited and perf_counter() < until
 
