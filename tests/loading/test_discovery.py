@@ -17,6 +17,8 @@ from zipfile import ZipFile
 
 import pytest
 
+import jumptable
+
 from jumptable.loading import cache, entryindex, stats
 from jumptable.loading.discovery import entry_points, with_hidden
 
@@ -708,10 +710,13 @@ def test_a_forked_child(site: Path) -> None:
 
 
 def test_importing_it_is_light() -> None:
-    program = "import sys, jumptable.loading.discovery as d; print(*sys.modules)"
-    done = subprocess.run(
-        [sys.executable, "-S", "-c", program], capture_output=True, text=True, check=True
+    program = (
+        "import sys; sys.path.insert(0, sys.argv[1]); import jumptable.loading.discovery; "
+        "print(*sys.modules)"
     )
+    folder = str(Path(jumptable.__file__).parents[1])
+    command = [sys.executable, "-I", "-S", "-c", program, folder]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     heavy = {"importlib.metadata", "re", "typing", "pathlib", "json", "tempfile", "inspect"}
     assert not heavy & set(done.stdout.split())
 
