@@ -18,7 +18,6 @@ from zipfile import ZipFile
 import pytest
 
 import jumptable
-
 from jumptable.loading import cache, entryindex, stats
 from jumptable.loading.discovery import entry_points, with_hidden
 
