@@ -8,6 +8,7 @@ import itertools
 import os
 import pickle
 import pydoc
+import shutil
 import sys
 import threading
 import types
@@ -265,6 +266,20 @@ def test_a_group_is_loaded_lazily(
     assert tables["made"].facade.half(3.0) == 6.0
 
 
+@pytest.mark.thread_unsafe(reason="changes sys.path")
+def test_a_plugin_that_is_removed_after_it_was_found(module: Module, tmp_path: Path) -> None:
+    name = module()
+    install(tmp_path, "removed", f"[app.removed]\nplain = {name}\n")
+    table = jt.lazy_group("app.removed", Filter)["plain"]
+    (tmp_path / f"{name}.py").unlink()
+    shutil.rmtree(tmp_path / "removed-1.0.dist-info")
+    sys.path_importer_cache.pop(str(tmp_path), None)
+    with pytest.raises(jt.PluginInitError, match=f"there is no module '{name}'") as caught:
+        table.facade.half(1.0)
+    assert isinstance(caught.value.__cause__, ModuleNotFoundError)
+    assert jt.lazy_group("app.removed", Filter) == {}
+
+
 # ---- failures -----------------------------------------------------------------------------------
 
 
@@ -400,6 +415,24 @@ def test_racing_first_calls_fail_once(module: Module) -> None:
     assert {type(error) for error in errors} == {jt.PluginInitError}
     assert {type(error.__cause__) for error in errors} == {ZeroDivisionError}  # type: ignore[attr-defined]
     assert imports(name) == 1 and len(set(map(id, errors))) == 32
+
+
+def test_a_plugin_that_starts_a_thread_which_calls_it(module: Module) -> None:
+    """The thread waits, as any other, for the load that has started it."""
+    text = """
+import sys, threading
+results = []
+def call(): results.append(sys.{name}_table.facade.half(8.0))
+thread = threading.Thread(target=call)
+thread.start()
+"""
+    name = module(text + SLOW + PYTHON)
+    table = jt.lazy(name, Filter)
+    setattr(sys, f"{name}_table", table)
+    assert table.facade.half(4.0) == 2.0
+    plugin = sys.modules[name]
+    plugin.thread.join(60)
+    assert plugin.results == [4.0] and imports(name) == 1
 
 
 CIRCLE = """
