@@ -99,7 +99,7 @@ def once(name: str, prepare: Callable[[], object], run: Callable[..., object]) -
             total += perf_counter_ns() - start
         return total
 
-    return Contestant(name, loop, overhead=False)
+    return Contestant(name, loop)
 
 
 def show(results: Results, measurement: Measurement) -> None:

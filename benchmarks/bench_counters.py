@@ -244,7 +244,7 @@ def in_one_thread(name: str, adding: Any, counter: jumptable.Counter) -> Contest
     def loop(count: int) -> int:
         return int(adding.times(address, count))
 
-    return Contestant(name, loop, overhead=False)
+    return Contestant(name, loop)
 
 
 @contextmanager

@@ -204,9 +204,9 @@ def bench_polymorphic(results: Results, rounds: int) -> None:
             orders["in random order"] = random.choices(values, k=SHUFFLED)
         for order, sequence in orders.items():
             empty = cycling(Way("the empty loop", "pass", {}), sequence)
-            turns = [cycling(way, sequence) for way in found]
+            turns = [cycling(way, sequence, empty) for way in found]
             name = f"{count:,} type{'s' if count > 1 else ''}, {order}"
-            times.add(name, measure(turns, rounds=rounds, empty=empty), missing)
+            times.add(name, measure(turns, rounds=rounds), missing)
     times.show(results, "A call f(x) with several types, all of them registered")
 
 
@@ -361,7 +361,7 @@ def prepared(
             total += perf_counter_ns() - start
         return total // each
 
-    return Contestant(name, loop, overhead=False)
+    return Contestant(name, loop)
 
 
 def generic(way: Way) -> Any:

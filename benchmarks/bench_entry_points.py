@@ -119,7 +119,7 @@ def contestants(stevedore_cache: Any, tmp_path: Path) -> list[Contestant]:
             assert {(point.name, point.value) for point in ask()} == wanted, name
 
     # An index is there for whoever's turn it is: the one without an index leaves a new one.
-    return [Contestant(name, timed(*way), overhead=False) for name, way in ways.items()]
+    return [Contestant(name, timed(*way)) for name, way in ways.items()]
 
 
 def timed(before: Callable[[], object], ask: Ask) -> Callable[[int], int]:

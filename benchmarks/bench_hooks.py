@@ -428,4 +428,4 @@ def once(
             total += perf_counter_ns() - start
         return total
 
-    return Contestant(name, loop, overhead=False)
+    return Contestant(name, loop)

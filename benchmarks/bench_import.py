@@ -48,7 +48,7 @@ def bench_import(results: Results, tmp_path: Path) -> None:
 
     present = {name: code for name, code in STATEMENTS.items() if run(code).returncode == 0}
     measurement = measure(
-        [Contestant(name, starter(code), overhead=False) for name, code in present.items()],
+        [Contestant(name, starter(code)) for name, code in present.items()],
         rounds=PROCESSES,
         slice_ns=1,  # one process per round and contestant
     )

@@ -72,7 +72,7 @@ def bench_lazy_hooks(results: Results, rounds: int, tmp_path: Path) -> None:
     assert modules[NEXT] == 2, "the package that is needed, and its part"
 
     measurement = measure(
-        [Contestant(who, starter(who), overhead=False) for who in contestants],
+        [Contestant(who, starter(who)) for who in contestants],
         rounds=runs,
         slice_ns=1,  # one process per round and contestant
     )

@@ -220,7 +220,7 @@ def _way(name: str, implementations: Implementations, chosen: Any, call: Call) -
 # ---- call sites that see several types ------------------------------------------------------
 
 
-def cycling(way: Way, values: Iterable[object]) -> Contestant:
+def cycling(way: Way, values: Iterable[object], empty: Contestant | None = None) -> Contestant:
     """Repeats ``way`` with one value after the other as ``x``, on and on through all turns."""
     code = [f"def loop(_values, _clock, {', '.join(way.names)}):", "    _start = _clock()"]
     code += ["    for x in _values:", f"        {way.code}", "    return _clock() - _start"]
@@ -229,5 +229,5 @@ def cycling(way: Way, values: Iterable[object]) -> Contestant:
     loop, arguments = namespace["loop"], tuple(way.names.values())
     endless: Iterator[object] = cycle(values)
     return Contestant(
-        way.name, lambda count: loop(islice(endless, count), perf_counter_ns, *arguments)
+        way.name, lambda count: loop(islice(endless, count), perf_counter_ns, *arguments), empty
     )

@@ -38,7 +38,7 @@ def in_c(name: str, run: Callable[[int | None, int], float], address: int | None
         run(address, count)
         return perf_counter_ns() - start
 
-    return Contestant(name, loop, overhead=False)
+    return Contestant(name, loop)
 
 
 @contextmanager
@@ -60,7 +60,7 @@ def go_host(path: str) -> Iterator[list[Contestant]]:
             return loop
 
         yield [
-            Contestant(GO_CACHED, asking("plugin"), overhead=False),
-            Contestant("Go: a direct call", asking("direct"), overhead=False),
+            Contestant(GO_CACHED, asking("plugin")),
+            Contestant("Go: a direct call", asking("direct")),
         ]
         requests.close()

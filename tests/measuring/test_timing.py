@@ -33,20 +33,26 @@ class FakeClock:
         self.now += ns
 
 
-def constant(name: str, ns: int, log: list[str] | None = None) -> Contestant:
+def constant(
+    name: str,
+    ns: int,
+    log: list[str] | None = None,
+    empty: Contestant | None = None,
+    most: int | None = None,
+) -> Contestant:
     def loop(count: int) -> int:
         if log is not None:
             log.append(name)
         return ns * count
 
-    return Contestant(name, loop)
+    return Contestant(name, loop, empty, most)
 
 
 def timing(name: str, raw: list[float], loop: list[float]) -> Timing:
     return Timing(name, 1, tuple(raw), tuple(loop))
 
 
-@pytest.mark.parametrize("count", [0, 1, 7])
+@pytest.mark.parametrize("count", [0, 1, 7, 10, 11, 205])
 def test_a_statement_runs_exactly_as_often_as_asked(count: int) -> None:
     calls: list[int] = []
     statement("append", "f(x)", {"f": calls.append, "x": 5}).loop(count)
@@ -68,11 +74,9 @@ def test_every_line_of_a_statement_is_in_the_loop() -> None:
 
 def test_names_are_parameters_so_that_no_global_or_cell_is_read() -> None:
     contestant = statement("locals", "f(x)", {"f": abs, "x": 1})
-    (compiled,) = (
-        cell.cell_contents
-        for cell in contestant.loop.__closure__ or ()
-        if hasattr(cell.cell_contents, "__code__")
-    )
+    closure = getattr(contestant.loop, "__closure__", None) or ()
+    found = [cell.cell_contents for cell in closure]
+    (compiled,) = (value for value in found if hasattr(value, "__code__"))
     assert compiled.__code__.co_names == ()
     assert compiled.__code__.co_freevars == ()
     assert {"f", "x"} <= set(compiled.__code__.co_varnames[: compiled.__code__.co_argcount])
@@ -81,9 +85,10 @@ def test_names_are_parameters_so_that_no_global_or_cell_is_read() -> None:
 def test_every_contestant_runs_once_per_round() -> None:
     log: list[str] = []
     names = ["a", "b", "c"]
-    contestants = [constant(name, 10, log) for name in names]
+    empty = constant("empty", 10, log)
+    contestants = [constant(name, 10, log, empty) for name in names]
     # With this slice calibration is one pair of calls for each.
-    measure(contestants, rounds=50, slice_ns=10, empty=constant("empty", 10, log))
+    measure(contestants, rounds=50, slice_ns=10)
     rounds = log[8:]
     assert len(rounds) == 50 * 4
     for start in range(0, len(rounds), 4):
@@ -93,7 +98,7 @@ def test_every_contestant_runs_once_per_round() -> None:
 def order(seed: int) -> list[str]:
     log: list[str] = []
     contestants = [constant(name, 10, log) for name in "abcd"]
-    measure(contestants, rounds=30, slice_ns=10, seed=seed, empty=constant("empty", 10))
+    measure(contestants, rounds=30, slice_ns=10, seed=seed)
     return log[8:]
 
 
@@ -105,12 +110,14 @@ def test_the_order_is_shuffled_by_the_seed() -> None:
 
 
 def test_the_empty_loop_is_subtracted_where_there_is_a_loop() -> None:
-    inside = constant("in a loop", 50)
-    outside = Contestant("in C", lambda count: 50 * count, overhead=False)
-    found = measure([inside, outside], rounds=5, slice_ns=1000, empty=constant("empty", 8))
+    inside = constant("in a loop", 50, empty=constant("empty", 8))
+    cheaper = constant("in another", 50, empty=constant("less", 1))
+    outside = constant("alone", 50)
+    found = measure([inside, cheaper, outside], rounds=5, slice_ns=1000)
     assert found["in a loop"].ns == (42.0,) * 5
-    assert found["in C"].ns == (50.0,) * 5
-    assert set(found.timings) == {"in a loop", "in C"}
+    assert found["in another"].ns == (49.0,) * 5
+    assert found["alone"].ns == (50.0,) * 5
+    assert set(found.timings) == {"in a loop", "in another", "alone"}
 
 
 def test_the_empty_loop_is_the_loop_of_a_statement() -> None:
@@ -132,6 +139,51 @@ def test_a_ratio_is_the_median_of_ratios_not_the_ratio_of_medians() -> None:
     measurement = Measurement({"base": base, "other": other}, 3, 0)
     assert measurement.ratio("other", "base").median == 2.0
     assert measurement.ratio("base", "base").median == 1.0
+
+
+def test_what_is_cheaper_than_the_loop_around_it_costs_nothing_and_never_less() -> None:
+    cheap = timing("cheap", [5, 6, 4], [5.5, 5.5, 5.5])
+    assert cheap.ns == (0.0, 0.5, 0.0)
+    assert (cheap.minimum, cheap.spread.median) == (0.0, 0.0)
+
+
+def test_who_takes_part_in_few_rounds_is_compared_in_these() -> None:
+    log: list[str] = []
+    contestants = [constant("base", 10), constant("rare", 30, log, most=4)]
+    found = measure(contestants, rounds=40, slice_ns=10)
+    assert len(log) == 2 + 4
+    assert found["rare"].rounds == (0, 10, 20, 30)
+    assert found.ratio("rare", "base") == Spread(3, 3, 3)
+    assert len(found["base"].ns) == 40
+
+
+@pytest.mark.parametrize(("most", "rounds"), [(1, 7), (3, 7), (6, 7), (7, 7), (50, 7)])
+def test_nobody_takes_part_more_often_than_allowed(most: int, rounds: int) -> None:
+    found = measure([constant("x", 10, most=most)], rounds=rounds, slice_ns=10)
+    assert len(found["x"].ns) == min(most, rounds)
+
+
+def test_blocks_tell_how_it_went_while_time_passed() -> None:
+    steady = timing("x", [7.0] * 30 + [9.0] * 30, [0] * 60)
+    assert steady.blocks == (7.0,) * 10 + (9.0,) * 10
+    assert timing("y", [1, 2, 3], [0] * 3).blocks == (1, 2, 3)
+
+
+@pytest.mark.parametrize("after", [0, 1, 5])
+def test_a_measurement_that_is_stopped_keeps_what_was_measured(after: int) -> None:
+    asked: list[tuple[int, int]] = []
+
+    def go_on(done: int, rounds: int) -> bool:
+        asked.append((done, rounds))
+        return done < after
+
+    found = measure([constant("x", 10)], rounds=20, slice_ns=10, go_on=go_on)
+    assert found.rounds == after
+    if after:
+        assert len(found["x"].ns) == after
+        assert asked == [(0, 20), *((done, 20) for done in range(after + 1))]
+    else:
+        assert not found.timings
 
 
 def test_a_free_baseline_has_no_ratio() -> None:
@@ -174,7 +226,7 @@ def test_garbage_collection_is_off_and_then_as_it_was(enabled: bool) -> None:
     was_enabled = gc.isenabled()
     (gc.enable if enabled else gc.disable)()
     try:
-        measure([Contestant("x", loop)], rounds=3, slice_ns=10, empty=constant("empty", 1))
+        measure([Contestant("x", loop)], rounds=3, slice_ns=10)
         assert gc.isenabled() is enabled
     finally:
         (gc.enable if was_enabled else gc.disable)()

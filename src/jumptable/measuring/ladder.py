@@ -107,7 +107,7 @@ def _in_c(name: str) -> Contestant:
         repeat_call(address, ARGUMENT, count)
         return perf_counter_ns() - start
 
-    return Contestant(name, loop, overhead=False)
+    return Contestant(name, loop)
 
 
 def _ctypes(name: str) -> Contestant:

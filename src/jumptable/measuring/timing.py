@@ -13,9 +13,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import repeat
+from itertools import pairwise, repeat
+from math import nan
 from random import Random
-from statistics import quantiles
+from statistics import median, quantiles
 from time import perf_counter_ns
 
 __all__ = ["Contestant", "Measurement", "Spread", "Timing", "empty_loop", "measure", "statement"]
@@ -27,18 +28,26 @@ Loop = Callable[[int], int]
 ROUNDS = 2_000
 SLICE_NS = 100_000
 MOST_LOOPS = 1 << 30
+BLOCKS = 20
+
+
+# Copies of the statement per turn of the loop, so that the loop's own cost, and what is uncertain
+# about it, is a tenth of what it would be.
+UNROLLED = 10
 
 
 @dataclass(frozen=True)
 class Contestant:
     """Something to time: ``loop(count)`` repeats it and returns the nanoseconds that took.
 
-    ``overhead`` says that the loop is a Python ``for``, whose own cost is to be subtracted.
+    ``empty`` is the same loop around nothing: what it costs is subtracted. ``most`` is in how many
+    rounds at most it takes part, for what takes long or cannot be repeated at will.
     """
 
     name: str
     loop: Loop
-    overhead: bool = True
+    empty: Contestant | None = None
+    most: int | None = None
 
 
 def statement(
@@ -47,26 +56,46 @@ def statement(
     names: Mapping[str, object] | None = None,
     *,
     clock: Clock = perf_counter_ns,
+    most: int | None = None,
 ) -> Contestant:
     """A contestant that repeats Python statements; ``names`` are what ``code`` refers to.
 
     The loop is a function of its own, so its inline caches are too, and ``names`` are its
     parameters: a global would add a look-up, a closure cell a lock on builds without a GIL.
+
+    The loop is Python's, not C's, since it is the interpreter's own instructions that a host's
+    call is made of; it is unrolled so that what is left of it counts for less than 1 ns.
     """
-    values = dict(names or {})
-    lines = [f"def loop({', '.join(['_repeat', '_clock', *values])}):", "    _start = _clock()"]
-    lines += ["    for _ in _repeat:", *(f"        {line}" for line in code.splitlines())]
-    lines += ["    return _clock() - _start"]
-    namespace: dict[str, Callable[..., int]] = {}
-    exec(compile("\n".join(lines), f"<timed: {name}>", "exec"), namespace)
-    compiled = namespace["loop"]
-    arguments = tuple(values.values())
-    return Contestant(name, lambda count: compiled(repeat(None, count), clock, *arguments))
+    loop = _python_loop(name, code, names or {}, clock)
+    return Contestant(name, loop, empty_loop(clock), most)
 
 
 def empty_loop(clock: Clock = perf_counter_ns) -> Contestant:
     """The loop that `statement` makes, around nothing."""
-    return statement("the empty loop", "pass", clock=clock)
+    return Contestant("the empty loop", _python_loop("the empty loop", "pass", {}, clock))
+
+
+def _python_loop(name: str, code: str, names: Mapping[str, object], clock: Clock) -> Loop:
+    body = [f"        {line}" for line in code.splitlines()]
+    lines = [
+        f"def loop({', '.join(['_turns', '_rest', '_clock', *names])}):",
+        "    _start = _clock()",
+        "    for _ in _turns:",
+        *body * UNROLLED,
+        "    for _ in _rest:",
+        *body,
+        "    return _clock() - _start",
+    ]
+    namespace: dict[str, Callable[..., int]] = {}
+    exec(compile("\n".join(lines), f"<timed: {name}>", "exec"), namespace)
+    compiled = namespace["loop"]
+    arguments = tuple(names.values())
+
+    def loop(count: int) -> int:
+        turns, rest = divmod(count, UNROLLED)
+        return compiled(repeat(None, turns), repeat(None, rest), clock, *arguments)
+
+    return loop
 
 
 @dataclass(frozen=True)
@@ -88,17 +117,22 @@ class Spread:
 
 @dataclass(frozen=True)
 class Timing:
-    """One contestant's times: ``raw_ns`` per round with its loop, ``loop_ns`` the empty loop's."""
+    """One contestant's times: ``raw_ns`` per round with its loop, ``loop_ns`` the empty loop's.
+
+    ``rounds`` are the numbers of the rounds that it took part in; None: in all.
+    """
 
     name: str
     loops: int
     raw_ns: tuple[float, ...]
     loop_ns: tuple[float, ...]
+    rounds: tuple[int, ...] | None = None
 
     @cached_property
     def ns(self) -> tuple[float, ...]:
-        """Per round; of a statement cheaper than the clock can tell, 0 or a little below."""
-        return tuple(raw - loop for raw, loop in zip(self.raw_ns, self.loop_ns, strict=True))
+        """Per round. Never below zero: what is cheaper than the clock can tell costs 0."""
+        pairs = zip(self.raw_ns, self.loop_ns, strict=True)
+        return tuple(max(0.0, raw - loop) for raw, loop in pairs)
 
     @cached_property
     def spread(self) -> Spread:
@@ -114,6 +148,17 @@ class Timing:
         pairs = zip(self.ns, self.loop_ns, strict=True)
         return min(own for own, loop in pairs if loop <= usual)
 
+    @cached_property
+    def blocks(self) -> tuple[float, ...]:
+        """Medians of up to 20 stretches of successive rounds: how it went while time passed."""
+        count = min(BLOCKS, len(self.ns))
+        edges = [len(self.ns) * index // count for index in range(count + 1)]
+        return tuple(median(self.ns[low:high]) for low, high in pairwise(edges))
+
+    def by_round(self) -> dict[int, float]:
+        rounds = range(len(self.ns)) if self.rounds is None else self.rounds
+        return dict(zip(rounds, self.ns, strict=True))
+
 
 @dataclass(frozen=True)
 class Measurement:
@@ -126,12 +171,17 @@ class Measurement:
     def __getitem__(self, name: str) -> Timing:
         return self.timings[name]
 
-    def ratio(self, name: str, baseline: str) -> Spread:
-        """How many times as long as the baseline: per round, then summarised."""
-        pairs = zip(self.timings[name].ns, self.timings[baseline].ns, strict=True)
+    def ratios(self, name: str, baseline: str) -> list[float]:
+        """How many times as long as the baseline, in each round that both took part in."""
+        bases = self.timings[baseline].by_round()
+        own = self.timings[name].by_round()
         # A baseline that costs nothing has no ratio; in a single round that is noise.
-        ratios = [own / base for own, base in pairs if base > 0]
-        return Spread.of(ratios) if ratios else Spread(float("nan"), float("nan"), float("nan"))
+        return [ns / bases[number] for number, ns in own.items() if bases.get(number, 0) > 0]
+
+    def ratio(self, name: str, baseline: str) -> Spread:
+        """The same, summarised."""
+        ratios = self.ratios(name, baseline)
+        return Spread.of(ratios) if ratios else Spread(nan, nan, nan)
 
 
 def measure(
@@ -140,38 +190,54 @@ def measure(
     rounds: int = ROUNDS,
     slice_ns: int = SLICE_NS,
     seed: int = 0,
-    empty: Contestant | None = None,
+    go_on: Callable[[int, int], bool] = lambda done, rounds: True,
 ) -> Measurement:
     """Time all contestants, once per round each, in an order that ``seed`` shuffles.
 
     Each repeats its statement as often as fills ``slice_ns``, found out before the first round.
     Garbage collection is off meanwhile. Contestants run in the calling thread; an exception of
-    one ends the measurement.
+    one ends the measurement. ``go_on(done, rounds)`` is asked before each round; where it says no,
+    what was measured so far is the result, in which nothing is timed if there was no round.
     """
-    empty = empty or empty_loop()
-    runners = [*contestants, empty]
+    entered = list(contestants)
+    empties = {one.empty.name: one.empty for one in entered if one.empty is not None}
+    runners = [*entered, *empties.values()]
     if len({runner.name for runner in runners}) < len(runners):
         raise ValueError(f"contestants share a name: {[runner.name for runner in runners]}")
     order = Random(seed)
-    collected: dict[str, list[float]] = {runner.name: [] for runner in runners}
+    collected: dict[str, dict[int, float]] = {runner.name: {} for runner in runners}
+    done = 0
     with _no_garbage_collection():
-        loops = {runner.name: calibrate(runner.loop, slice_ns) for runner in runners}
-        for _ in range(rounds):
+        loops = {}
+        for runner in runners:
+            if not go_on(0, rounds):
+                return Measurement({}, 0, seed)
+            loops[runner.name] = calibrate(runner.loop, slice_ns)
+        while done < rounds and go_on(done, rounds):
             for runner in order.sample(runners, len(runners)):
-                count = loops[runner.name]
-                collected[runner.name].append(runner.loop(count) / count)
-    nothing = (0.0,) * rounds
-    around = tuple(collected[empty.name])
-    timings = {
-        runner.name: Timing(
+                if _takes_part(runner, done, rounds):
+                    count = loops[runner.name]
+                    collected[runner.name][done] = runner.loop(count) / count
+            done += 1
+    timings = {}
+    for runner in entered if done else ():
+        own = collected[runner.name]
+        around = collected[runner.empty.name] if runner.empty else dict.fromkeys(own, 0.0)
+        timings[runner.name] = Timing(
             runner.name,
             loops[runner.name],
-            tuple(collected[runner.name]),
-            around if runner.overhead else nothing,
+            tuple(own.values()),
+            tuple(around[number] for number in own),
+            tuple(own),
         )
-        for runner in runners[:-1]
-    }
-    return Measurement(timings, rounds, seed)
+    return Measurement(timings, done, seed)
+
+
+def _takes_part(runner: Contestant, number: int, rounds: int) -> bool:
+    """Those that take part in some rounds only do so in the first, and then at equal distances."""
+    if runner.most is None or runner.most >= rounds:
+        return True
+    return number == 0 or number * runner.most // rounds > (number - 1) * runner.most // rounds
 
 
 def calibrate(loop: Loop, slice_ns: int) -> int:
