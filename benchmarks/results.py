@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from jumptable.measuring import machine, report
+from jumptable.measuring import files, machine, report
 from jumptable.measuring.timing import Measurement
 
 __all__ = ["Results"]
@@ -76,7 +76,7 @@ class Results:
         self.tables.append({"title": title, "rows": document})
 
     def save(self, path: str) -> None:
-        report.write_json(path, {"schema": SCHEMA, "machine": self.machine, "tables": self.tables})
+        files.write_json(path, {"schema": SCHEMA, "machine": self.machine, "tables": self.tables})
 
 
 SCHEMA = "jumptable-benchmarks/1"
