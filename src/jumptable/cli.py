@@ -22,16 +22,25 @@ INTERRUPTED = 130
 BROKEN_PIPE = 141
 USAGE = 2
 
-ROUNDS, QUICK_ROUNDS = 5_000, 500
-
 EXAMPLES = """\
 examples:
   python -m jumptable bench                     the cost ladder on this machine
-  python -m jumptable bench --quick             the same in under three seconds
-  python -m jumptable bench --json ladder.json  for a script to read; '-' is standard output
+  python -m jumptable bench --html ladder.html  the same to look at, with curves
   python -m jumptable doctor mypkg.filters      what opening a plugin costs, and does
   python -m jumptable run -m pytest -q          a program on compiled hooks and dispatch
   cc -I"$(python -m jumptable include)" ...     compile what includes jumptable's headers
+"""
+
+BENCH_EXAMPLES = """\
+Times are those of one call, without the loop around it. 'x direct' is the ratio to a direct Python
+call, taken in each round. The exit status is 1 if --compare found something slower.
+
+examples:
+  python -m jumptable bench                        the ladder, in three processes
+  python -m jumptable bench --quick                in one, in under ten seconds
+  python -m jumptable bench --html ladder.html     a page to look at, with curves
+  python -m jumptable bench --json now.json        pyperf compare_to old.json now.json
+  python -m jumptable bench --compare old.json --threshold 20     for CI
 """
 
 DOCTOR_EXAMPLES = """\
@@ -90,17 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"jumptable {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    bench = commands.add_parser(
-        "bench",
-        help="the cost ladder on this machine",
-        description="Time one small call in every way a host could make it, interleaved.",
-        epilog="Times are nanoseconds per call. 'x direct' is the ratio to a direct Python call, "
-        "taken in each round: its median and quartiles. Nothing is compiled.",
-    )
-    bench.add_argument("--quick", action="store_true", help="fewer rounds: under three seconds")
-    bench.add_argument(
-        "--json", metavar="FILE", help="write the results as JSON; '-' is standard output"
-    )
+    _add_bench(commands)
     _add_doctor(commands)
     commands.add_parser(
         "run",
@@ -113,6 +112,45 @@ def _parser() -> argparse.ArgumentParser:
         description="Print the folder to compile with, -I, for jumptable/plugin.h and host.h.",
     )
     return parser
+
+
+def _add_bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    import argparse
+
+    bench = commands.add_parser(
+        "bench",
+        help="the cost ladder on this machine",
+        description="Time one small call in every way a host could make it, interleaved.",
+        epilog=BENCH_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    bench.add_argument(
+        "--quick",
+        action="store_true",
+        help="one process and fewer rounds, the ladder alone: under ten seconds",
+    )
+    bench.add_argument(
+        "--json",
+        metavar="FILE",
+        help="write the results as pyperf's JSON; '-' is standard output",
+    )
+    bench.add_argument(
+        "--html",
+        metavar="FILE",
+        help="write a page to look at, with curves; '-' is standard output; needs matplotlib",
+    )
+    bench.add_argument(
+        "--compare",
+        metavar="OLD.json",
+        help="say what became slower since --json wrote that file; then the status is 1",
+    )
+    bench.add_argument(
+        "--threshold",
+        type=_percent,
+        default=10.0,
+        metavar="PERCENT",
+        help="how much slower a row may be for --compare (default: 10)",
+    )
 
 
 def _add_doctor(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -176,6 +214,10 @@ def _milliseconds(text: str) -> float:
     return _number(text, float, "milliseconds, 0 or more", lambda n: 0 <= n < float("inf"))
 
 
+def _percent(text: str) -> float:
+    return _number(text.removesuffix("%"), float, "a percentage, 0 or more", lambda n: 0 <= n < 1e6)
+
+
 def _number(
     text: str, kind: Callable[[str], Number], expected: str, fits: Callable[[Number], bool]
 ) -> Number:
@@ -194,11 +236,9 @@ def _number(
 def _doctor(options: argparse.Namespace) -> int:
     if not (options.targets or options.group):
         return _refuse("doctor: expected a TARGET or --group NAME; see jumptable doctor --help")
-    if options.json == options.html == "-":
-        return _refuse("doctor: --json - and --html - cannot both be standard output")
-    files = [os.path.realpath(path) for path in (options.json, options.html) if path is not None]
-    if len(files) == 2 and files[0] == files[1] != os.devnull:
-        return _refuse("doctor: --json and --html cannot be one file; name two")
+    clash = _clash(options)
+    if clash:
+        return _refuse(f"doctor: {clash}")
     try:
         import psutil  # noqa: F401
         import rich.table  # noqa: F401
@@ -220,26 +260,27 @@ def _include(options: argparse.Namespace) -> int:
 
 
 def _bench(options: argparse.Namespace) -> int:
-    from .measuring import files, ladder, machine, report
+    clash = _clash(options)
+    if clash:
+        return _refuse(f"bench: {clash}")
+    if options.html is not None:
+        try:
+            import matplotlib  # noqa: F401
+        except ImportError:
+            return _refuse('bench --html needs matplotlib: pip install "jumptable[bench]"')
+    from .measuring import command
 
-    if options.json is not None:
-        try:
-            files.check_writable(options.json)
-        except OSError as error:
-            return _cannot_write(repr(options.json), error.strerror)
-    rungs, measurement = ladder.climb(QUICK_ROUNDS if options.quick else ROUNDS)
-    facts = machine.describe()
-    if options.json != "-":
-        report.print_ladder(rungs, measurement, facts)
-    if options.json is not None:
-        document = report.ladder_document(rungs, measurement, facts)
-        try:
-            files.write_json(options.json, document)
-        except OSError as error:
-            if options.json == "-":
-                raise
-            return _cannot_write(repr(options.json), error.strerror)
-    return 0
+    return command.run(options, _refuse, _cannot_write)
+
+
+def _clash(options: argparse.Namespace) -> str:
+    """Why both reports cannot go where they should; empty if they can."""
+    if options.json == options.html == "-":
+        return "--json - and --html - cannot both be standard output"
+    files = [os.path.realpath(path) for path in (options.json, options.html) if path is not None]
+    if len(files) == 2 and files[0] == files[1] != os.devnull:
+        return "--json and --html cannot be one file; name two"
+    return ""
 
 
 def _refuse(what: str) -> int:

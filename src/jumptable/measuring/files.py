@@ -6,8 +6,39 @@ import json
 import os
 import shutil
 import sys
+from collections.abc import Callable, Iterable
 
-__all__ = ["check_writable", "write_json", "write_text"]
+__all__ = ["check_all", "check_writable", "write_all", "write_json", "write_text"]
+
+# Says that a path cannot be written, and why; returns the exit status.
+CannotWrite = Callable[[str, str | None], int]
+
+
+def check_all(paths: Iterable[str | None], cannot_write: CannotWrite) -> int | None:
+    """The exit status if one of the paths, None apart, could not be written after all the work."""
+    for path in paths:
+        if path is not None:
+            try:
+                check_writable(path)
+            except OSError as error:
+                return cannot_write(repr(path), error.strerror)
+    return None
+
+
+def write_all(
+    texts: Iterable[tuple[str | None, Callable[[], str]]], cannot_write: CannotWrite
+) -> int | None:
+    """Write what is asked for; the exit status if that cannot be."""
+    for path, text in texts:
+        if path is None:
+            continue
+        try:
+            write_text(path, text())
+        except OSError as error:
+            if path == "-":
+                raise
+            return cannot_write(repr(path), error.strerror)
+    return None
 
 
 def check_writable(path: str) -> None:

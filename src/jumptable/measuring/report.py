@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from itertools import groupby
+from math import isfinite
 
-from .ladder import BASELINE, Rung
-from .timing import Measurement, Timing
+from .comparison import FASTER, SAME, SLOWER, Comparison
+from .results import Experiment, Guide, Report, Row
+from .timing import Spread, Timing
 
-__all__ = ["ladder_document", "print_ladder", "print_table"]
+__all__ = ["duration", "nanoseconds", "print_comparison", "print_report", "print_table",
+           "timing_entry"]  # fmt: skip
 
-SCHEMA = "jumptable-bench/1"
-HEADINGS = ("call", "median ns", "minimum ns", "x direct", "quartiles")
+HEADINGS = ("what", "median", "quartiles", "minimum", "x direct", "Go, by the guide")
+UNITS = (("ns", 1.0), ("us", 1e3), ("ms", 1e6), ("s", 1e9))
 
 
 def print_table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table whose first column is text and whose others are right-aligned.
 
-    Rich draws it if it is installed and the output is a terminal.
+    A row of one cell is a heading. Rich draws it if it is installed and the output is a terminal.
     """
     if sys.stdout.isatty():
         try:
@@ -30,77 +34,157 @@ def print_table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str
             for index, heading in enumerate(headings):
                 table.add_column(heading, justify="right" if index else "left", no_wrap=index > 0)
             for row in rows:
-                table.add_row(*row)
+                if len(row) == 1 and table.row_count:
+                    table.add_section()
+                table.add_row(*row, style="bold" if len(row) == 1 else None)
             Console(highlight=False, markup=False).print(table)
             return
     print(plain_table(title, headings, rows))
 
 
 def plain_table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [list(headings), *map(list, rows)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    aligned = [
-        "  ".join([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])]).rstrip()
-        for line in lines
-    ]
-    rule = "  ".join("-" * width for width in widths)
-    return "\n".join([title, "", aligned[0], rule, *aligned[1:]])
+    full = [row for row in rows if len(row) > 1]
+    widths = [max(map(len, column)) for column in zip(headings, *full, strict=True)]
+    lines = [title, "", _line(headings, widths), "  ".join("-" * width for width in widths)]
+    for row in rows:
+        lines += [_line(row, widths)] if len(row) > 1 else ["", row[0]]
+    return "\n".join(lines)
 
 
-def print_ladder(
-    rungs: Sequence[Rung], measurement: Measurement, machine: dict[str, str | int]
-) -> None:
-    """Print the machine's facts and the ladder on the standard output."""
-    rounds = f"{measurement.rounds}, interleaved; the empty loop is subtracted"
-    for name, fact in {**machine, "rounds": rounds}.items():
-        print(f"{name:10} {fact}")
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    others = map(str.rjust, cells[1:], widths[1:])
+    return "  ".join([cells[0].ljust(widths[0]), *others]).rstrip()
+
+
+def print_report(report: Report) -> None:
+    """Print the machine's facts, the ladder, the experiments, and what is to be said of them."""
+    for name, fact in report.machine.items():
+        print(f"{name:11} {fact}")
     print()
-    title = "What a call of fabs(1.5) costs"
-    print_table(title, HEADINGS, [_cells(rung, measurement) for rung in rungs])
+    print_table("What a call costs", HEADINGS, ladder_rows(report.rows))
+    missing = [row for row in report.rows if not row.runs]
+    if missing:
+        print("\nNot here:")
+        for row in missing:
+            print(f"  {row.name}: {row.missing}")
+    if report.experiments:
+        print("\nWhat not to optimise:")
+        for experiment in report.experiments:
+            print(f"  {experiment.idea}: {experiment.verdict or experiment.missing}")
+            for line in _trials(experiment):
+                print(f"    {line}")
+    for note in report.notes:
+        print(f"\n{note}")
 
 
-def _cells(rung: Rung, measurement: Measurement) -> list[str]:
-    if rung.contestant is None:
-        return [f"{rung.name} ({rung.missing})", *["-"] * (len(HEADINGS) - 1)]
-    timing, ratio = measurement[rung.name], measurement.ratio(rung.name, BASELINE)
+def _trials(experiment: Experiment) -> list[str]:
+    widest = max((len(trial.name) for trial in experiment.trials), default=0)
     return [
-        rung.name,
-        nanoseconds(timing.spread.median),
-        nanoseconds(timing.minimum),
-        f"{ratio.median:.2f}",
-        f"{ratio.low:.2f}-{ratio.high:.2f}",
+        f"{trial.name:{widest}}  {quantity(trial.spread, trial.unit)}"
+        for trial in experiment.trials
     ]
+
+
+def quantity(spread: Spread, unit: str) -> str:
+    """A median and its quartiles, times in the unit that suits them."""
+    if unit == "ns":
+        low, high = duration(spread.low), duration(spread.high)
+        return (
+            duration(spread.median) if low == high else f"{duration(spread.median)} ({low}-{high})"
+        )
+    return f"{spread.median:,.0f} {unit}"
+
+
+def ladder_rows(rows: Sequence[Row]) -> list[list[str]]:
+    """The cells of those that were measured, under the headings of their groups."""
+    cells: list[list[str]] = []
+    for group, members in groupby(rows, key=lambda row: row.group):
+        present = [_cells(row) for row in members if row.runs]
+        if present:
+            cells += [[group], *present]
+    return cells
+
+
+def _cells(row: Row) -> list[str]:
+    spread = row.spread
+    return [
+        f"  {row.name}{' (unstable)' if row.unstable else ''}",
+        duration(spread.median),
+        f"{duration(spread.low)} - {duration(spread.high)}",
+        duration(row.minimum),
+        "-" if row.ratio is None else times(row.ratio.median),
+        guide_range(row.guide),
+    ]
+
+
+def guide_range(guide: Guide | None) -> str:
+    if guide is None:
+        return ""
+    low, high = (f"{value:g} {unit}" for value, unit in map(_scaled, (guide.low, guide.high)))
+    return low if low == high else f"{low} - {high}"
+
+
+def print_comparison(found: Comparison, threshold: float) -> None:
+    """Print what changed since an older run, all rows, slower ones first."""
+    order = (SLOWER, FASTER, SAME)
+    changes = sorted(
+        found.changes,
+        key=lambda change: order.index(change.verdict) if change.verdict in order else len(order),
+    )
+    rows = [
+        [
+            change.name,
+            duration(change.old),
+            duration(change.new),
+            times(change.ratio),
+            change.verdict,
+        ]
+        for change in changes
+    ]
+    print()
+    print_table("Compared with the older run", ("what", "then", "now", "x then", ""), rows)
+    slower = found.named(SLOWER)
+    print(
+        f"\n{len(slower)} of {len(rows)} slower by more than {threshold:.0%}, "
+        f"{len(found.named(FASTER))} faster. {_of_the_machine(found)}"
+    )
+
+
+def _of_the_machine(found: Comparison) -> str:
+    if not found.known:
+        return "The older run has no yardstick: a slower machine looks like slower code."
+    return (
+        f"The yardstick takes {found.machine:.2f} times as long as then; 'x then' is without that."
+    )
+
+
+def duration(ns: float) -> str:
+    """A time with three digits, which are what a measurement is good for, in a unit that suits."""
+    if not isfinite(ns):
+        return "-"
+    value, unit = _scaled(ns)
+    return f"{value:.{digits(value)}f} {unit}"
+
+
+def digits(value: float) -> int:
+    return 2 if value < 9.995 else 1 if value < 99.95 else 0
+
+
+def _scaled(ns: float) -> tuple[float, str]:
+    # 999.7 ns are 1.00 us, and not 1000 ns.
+    unit, scale = next((one for one in reversed(UNITS) if ns >= one[1] * 0.9995), UNITS[0])
+    return ns / scale, unit
+
+
+def times(ratio: float) -> str:
+    if not isfinite(ratio):
+        return "-"
+    return f"{ratio:.{digits(ratio)}f}" if ratio < 1000 else f"{ratio:,.0f}"
 
 
 def nanoseconds(value: float) -> str:
-    """Three digits are what a measurement is good for."""
+    """Three digits, without a unit."""
     return f"{value:.1f}" if value < 100 else f"{value:,.0f}"
-
-
-def ladder_document(
-    rungs: Sequence[Rung], measurement: Measurement, machine: dict[str, str | int]
-) -> dict[str, object]:
-    """The ladder as JSON: times in nanoseconds per call, ratios to the row ``baseline``."""
-    return {
-        "schema": SCHEMA,
-        "machine": machine,
-        "rounds": measurement.rounds,
-        "seed": measurement.seed,
-        "baseline": BASELINE,
-        "rows": [_entry(rung, measurement) for rung in rungs],
-    }
-
-
-def _entry(rung: Rung, measurement: Measurement) -> dict[str, object]:
-    if rung.contestant is None:
-        return {"name": rung.name, "missing": rung.missing}
-    ratio = measurement.ratio(rung.name, BASELINE)
-    return {
-        "name": rung.name,
-        **timing_entry(measurement[rung.name]),
-        "ratio": ratio.median,
-        "ratio_quartiles": [ratio.low, ratio.high],
-    }
 
 
 def timing_entry(timing: Timing) -> dict[str, object]:

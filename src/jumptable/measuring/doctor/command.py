@@ -18,15 +18,12 @@ __all__ = ["main"]
 def main(
     options: argparse.Namespace,
     refuse: Callable[[str], int],
-    cannot_write: Callable[[str, str | None], int],
+    cannot_write: files.CannotWrite,
 ) -> int:
     """Examine what the options name, and report; the exit status."""
-    for path in (options.json, options.html):
-        if path is not None:
-            try:
-                files.check_writable(path)
-            except OSError as error:
-                return cannot_write(repr(path), error.strerror)
+    failed = files.check_all((options.json, options.html), cannot_write)
+    if failed is not None:
+        return failed
     try:
         targets = targets_of(options.targets, options.group)
     except NoEntryPointsError as error:
@@ -48,20 +45,14 @@ def main(
     document = report.document(found, machine.describe(), vars(options))
     if "-" not in (options.json, options.html):
         report.print_diagnoses(found, options.runs)
-    texts: tuple[tuple[str | None, Callable[[], str]], ...] = (
-        (options.json, lambda: json.dumps(document, indent=2) + "\n"),
-        (options.html, lambda: page.page(found, document)),
+    failed = files.write_all(
+        (
+            (options.json, lambda: json.dumps(document, indent=2) + "\n"),
+            (options.html, lambda: page.page(found, document)),
+        ),
+        cannot_write,
     )
-    for path, text in texts:
-        if path is None:
-            continue
-        try:
-            files.write_text(path, text())
-        except OSError as error:
-            if path == "-":
-                raise
-            return cannot_write(repr(path), error.strerror)
-    return status(found)
+    return status(found) if failed is None else failed
 
 
 def _show_progress(number: int) -> Callable[[int, Target, str], None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -118,7 +118,7 @@ def _told(spot: Spot) -> str:
 
 
 def document(
-    diagnoses: Sequence[Diagnosis], facts: dict[str, str | int], options: dict[str, Any]
+    diagnoses: Sequence[Diagnosis], facts: Mapping[str, str | int | float], options: dict[str, Any]
 ) -> dict[str, Any]:
     """All of it as JSON, times in seconds; docs/doctor.md says what is in it."""
     return {

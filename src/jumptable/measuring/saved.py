@@ -1,0 +1,120 @@
+"""Results in a file: pyperf's JSON, so that its own commands read it too, and back.
+
+The format is that of pyperf 2 (https://pyperf.readthedocs.io/en/latest/json.html): seconds, a run
+per process. Beside it stands, under ``jumptable``, what pyperf has no place for: rows that are
+missing, curves, experiments and notes; pyperf skips it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from math import inf, isfinite
+from pathlib import Path
+
+from .results import Report, Row
+
+__all__ = ["NotResultsError", "Saved", "document", "load"]
+
+SECONDS = 1e-9
+# pyperf takes nothing that is not more than zero: a thousandth of a nanosecond stands for it.
+LEAST_NS = 1e-3
+
+# Of each row, the medians of successive stretches of rounds, in nanoseconds, of all processes.
+Saved = Mapping[str, tuple[float, ...]]
+
+
+class NotResultsError(Exception):
+    """The file is none that ``--json`` or pyperf writes; the message says what is wrong."""
+
+
+def document(report: Report) -> dict[str, object]:
+    """All that was found, as JSON that pyperf loads."""
+    facts = {name.replace(" ", "_"): fact for name, fact in report.machine.items() if fact != ""}
+    rows = [row for row in report.rows if row.runs]
+    missing = {row.name: row.missing for row in report.rows if not row.runs}
+    return {
+        "version": "1.0",
+        "metadata": {"unit": "second", **facts},
+        "benchmarks": [_benchmark(row) for row in rows],
+        "jumptable": {
+            "missing": missing,
+            "notes": list(report.notes),
+            "curves": [_plain(asdict(curve)) for curve in report.curves],
+            "experiments": [_plain(asdict(experiment)) for experiment in report.experiments],
+        },
+    }
+
+
+def _benchmark(row: Row) -> dict[str, object]:
+    metadata: dict[str, object] = {"name": row.name, "group": row.group, "about": row.about}
+    if row.guide is not None:
+        metadata |= {"guide_low_ns": row.guide.low, "guide_high_ns": row.guide.high}
+    if row.ratio is not None:
+        metadata["ratio_to_baseline"] = row.ratio.median
+    metadata |= {"low_ns": row.spread.low, "high_ns": row.spread.high, "minimum_ns": row.minimum}
+    if row.unstable:
+        metadata["unstable"] = "yes"
+    kept = {name: value for name, value in metadata.items() if value != ""}
+    runs = [
+        {
+            "metadata": {"loops": run.loops, "rounds": run.rounds},
+            "values": [max(value, LEAST_NS) * SECONDS for value in run.values],
+        }
+        for run in row.runs
+    ]
+    return {"metadata": kept, "runs": runs}
+
+
+def _plain(value: object) -> object:
+    """JSON has no infinity and no NaN."""
+    if isinstance(value, dict):
+        return {key: _plain(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(one) for one in value]
+    if isinstance(value, float) and not isfinite(value):
+        return None
+    return value
+
+
+def load(path: str) -> Saved:
+    """The rows of a file that ``--json`` wrote, or pyperf. OSError; `NotResultsError`."""
+    try:
+        found = json.loads(Path(path).read_text("utf-8"))
+    except ValueError as error:
+        raise NotResultsError(f"it is not JSON: {error}") from None
+    if isinstance(found, dict) and isinstance(found.get("benchmarks"), list):
+        rows = dict(_rows(found["benchmarks"], found.get("metadata")))
+        if rows:
+            return rows
+        raise NotResultsError("it has no benchmarks: was its run stopped before its first round?")
+    raise NotResultsError("expected what bench --json or pyperf writes, with a list 'benchmarks'")
+
+
+def _rows(benchmarks: list[object], common: object) -> Iterable[tuple[str, tuple[float, ...]]]:
+    for benchmark in benchmarks:
+        runs = benchmark.get("runs") if isinstance(benchmark, dict) else None
+        metadata = benchmark.get("metadata") if isinstance(benchmark, dict) else None
+        # pyperf keeps the name of a file's only benchmark with what is common to all.
+        name = _name(metadata) or _name(common)
+        if not isinstance(runs, list) or not name:
+            raise NotResultsError("one of its 'benchmarks' has no name, or no list 'runs'")
+        values: list[float] = []
+        for run in runs:
+            # pyperf's first run calibrates, and has no values.
+            given = run.get("values", []) if isinstance(run, dict) else None
+            if not isinstance(given, list) or not all(map(_is_time, given)):
+                raise NotResultsError(f"the 'values' of {name!r} are not a list of seconds")
+            values += [value / SECONDS for value in given]
+        if values:
+            yield name, tuple(values)
+
+
+def _name(metadata: object) -> str:
+    name = metadata.get("name") if isinstance(metadata, dict) else None
+    return name if isinstance(name, str) else ""
+
+
+def _is_time(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < inf
