@@ -38,6 +38,7 @@ call, taken in each round. The exit status is 1 if --compare found something slo
 examples:
   python -m jumptable bench                        the ladder, in three processes
   python -m jumptable bench --quick                in one, in under ten seconds
+  python -m jumptable bench --only hook            only the rows and groups named so
   python -m jumptable bench --html ladder.html     a page to look at, with curves
   python -m jumptable bench --json now.json        pyperf compare_to old.json now.json
   python -m jumptable bench --compare old.json --threshold 20     for CI
@@ -128,6 +129,13 @@ def _add_bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--quick",
         action="store_true",
         help="one process and fewer rounds, the ladder alone: under ten seconds",
+    )
+    bench.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        metavar="TEXT",
+        help="only rows with this in their name or group; may be repeated",
     )
     bench.add_argument(
         "--json",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from time import perf_counter
 
@@ -13,7 +13,7 @@ from . import comparison, files, ladder, machine, report, saved
 from .results import Report
 from .workers import Crew, merged
 
-__all__ = ["measured", "notes", "run"]
+__all__ = ["chosen", "measured", "notes", "run"]
 
 PROCESSES, ROUNDS, QUICK_ROUNDS = 3, 1_500, 300
 # Status: something is slower than the threshold allows.
@@ -38,7 +38,11 @@ def run(options: argparse.Namespace, refuse: Refuse, cannot_write: files.CannotW
     failed = files.check_all((options.json, options.html), cannot_write)
     if failed is not None:
         return failed
-    found, interrupted = measured(quick=options.quick, curves=options.html is not None)
+    try:
+        only = chosen(options.only)
+    except LookupError as error:
+        return refuse(f"bench: {error}")
+    found, interrupted = measured(quick=options.quick, curves=options.html is not None, only=only)
     if not any(row.runs for row in found.rows):
         if interrupted:
             return INTERRUPTED
@@ -76,15 +80,40 @@ def _printing_to_stderr(needed: bool) -> ExitStack:
     return stack
 
 
+def chosen(texts: Sequence[str]) -> list[str] | None:
+    """The rows whose name or group has one of the texts in it, and what they are compared with."""
+    if not texts:
+        return None
+    always = (ladder.BASELINE, ladder.YARDSTICK)
+    found: list[str] = []
+    for text in texts:
+        fits = [
+            rung.name
+            for rung in ladder.RUNGS
+            if text.casefold() in f"{rung.group}\n{rung.name}".casefold()
+        ]
+        if not fits:
+            groups = ", ".join(dict.fromkeys(rung.group for rung in ladder.RUNGS))
+            raise LookupError(
+                f"no row and no group has {text!r} in its name; the groups are: {groups}"
+            )
+        found += fits
+    return [rung.name for rung in ladder.RUNGS if rung.name in always or rung.name in found]
+
+
 def measured(
     *, quick: bool, curves: bool = False, only: list[str] | None = None, seed: int = 0
 ) -> tuple[Report, bool]:
-    """Everything, by processes of their own; and whether an interrupt ended it early."""
+    """Everything, by processes of their own; and whether an interrupt ended it early.
+
+    ``only`` are names of rows; then there are neither experiments nor curves.
+    """
+    ladder_alone = quick or only is not None
     began = perf_counter()
     facts = machine.describe() | machine.packages()
     processes = 1 if quick else PROCESSES
     with ExitStack() as stack:
-        show = stack.enter_context(_Progress(processes + (0 if quick else 1 + curves)))
+        show = stack.enter_context(_Progress(processes + (0 if ladder_alone else 1 + curves)))
         crew = Crew(show.update)
         climbs = []
         for number in range(processes):
@@ -94,10 +123,10 @@ def measured(
                 crew.work("ladder", rounds=rounds, seed=seed + number, quick=quick, only=only)
             )
         experiments, drawn = [], []
-        if not quick:
+        if not ladder_alone:
             show.begin("what not to optimise")
             experiments = crew.work("experiments")
-        if curves and not quick:
+        if curves and not ladder_alone:
             show.begin("curves")
             drawn = crew.work("curves")
     rows = merged(climbs)
