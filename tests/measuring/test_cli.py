@@ -7,17 +7,19 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 import jumptable
 from jumptable import cli
-from jumptable.measuring import files
+from jumptable.measuring import files, ladder
 
 pytestmark = pytest.mark.thread_unsafe(reason="programs in processes of their own")
 
-QUICK = ("bench", "--quick")
+# Two rows beside the baseline.
+QUICK = ("bench", "--quick", "--only", "ctypes")
 
 
 def run(*arguments: str, before: str = "") -> subprocess.CompletedProcess[str]:
@@ -28,30 +30,91 @@ def run(*arguments: str, before: str = "") -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 
-def test_bench_prints_the_machine_and_the_ladder() -> None:
-    done = run(*QUICK)
+def test_bench_prints_the_machine_and_the_whole_ladder() -> None:
+    done = run("bench", "--quick")
     assert (done.returncode, done.stderr) == (0, "")
-    for expected in ("cpu", "python", "build", "rounds", "median ns", "reflection", "1.00-1.00"):
+    for expected in ("cpu ", "governor ", "python ", "rounds ", "median", "x direct", "1.00"):
         assert expected in done.stdout
-
-
-def test_cffi_need_not_be_installed() -> None:
-    done = run(*QUICK, before="sys.modules['cffi'] = None")
-    assert done.returncode == 0
-    assert "cffi, ABI mode (cffi is not installed)" in done.stdout
+    for rung in ladder.RUNGS:
+        assert rung.name in done.stdout
 
 
 def test_rich_need_not_be_installed() -> None:
     done = run(*QUICK, before="sys.modules['rich'] = None; sys.stdout.isatty = lambda: True")
     assert done.returncode == 0
-    assert "ctypes, argtypes set" in done.stdout
+    assert "ctypes" in done.stdout
 
 
 def test_json_to_standard_output_is_nothing_but_json() -> None:
     done = run(*QUICK, "--json", "-")
     document = json.loads(done.stdout)
-    assert document["machine"]["jumptable"] == jumptable.__version__
-    assert len(document["rows"]) == 11
+    assert document["metadata"]["jumptable"] == jumptable.__version__
+    names = [benchmark["metadata"]["name"] for benchmark in document["benchmarks"]]
+    assert names[0] == ladder.BASELINE
+    assert any("ctypes" in name for name in names)
+
+
+def test_a_row_that_does_not_exist_is_refused() -> None:
+    done = run("bench", "--only", "ctipes")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("jumptable: bench: no row and no group has 'ctipes'")
+
+
+def test_comparing_with_an_older_run(tmp_path: Path) -> None:
+    old = tmp_path / "old.json"
+    assert run(*QUICK, "--json", str(old)).returncode == 0
+    # A thousand per cent: what a busy machine does to it is not what is tested.
+    done = run(*QUICK, "--compare", str(old), "--threshold", "1000")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Compared with the older run" in done.stdout
+    assert "0 of 2 slower by more than 1000%" in done.stdout
+    document = json.loads(old.read_text())
+    for benchmark in document["benchmarks"]:
+        if "ctypes" in benchmark["metadata"]["name"]:
+            for one in benchmark["runs"]:
+                one["values"] = [value / 1000 for value in one["values"]]
+    old.write_text(json.dumps(document))
+    done = run(*QUICK, "--compare", str(old), "--threshold", "1000%", "--json", "-")
+    assert done.returncode == 1
+    json.loads(done.stdout)
+    assert "1 of 2 slower by more than 1000%" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [(None, "cannot read"), ("{}", "cannot compare with"), ("what?", "it is not JSON")],
+)
+def test_what_cannot_be_compared_with_is_said_before_measuring(
+    tmp_path: Path, text: str | None, expected: str
+) -> None:
+    old = tmp_path / "old.json"
+    if text is not None:
+        old.write_text(text)
+    done = run("bench", "--compare", str(old))
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert expected in done.stderr
+
+
+def test_a_threshold_is_a_percentage() -> None:
+    done = run("bench", "--threshold", "much")
+    assert done.returncode == 2
+    assert "'much' is not a percentage, 0 or more" in done.stderr
+
+
+@pytest.mark.parametrize("both", [("-", "-"), ("same", "same")])
+def test_two_reports_do_not_go_to_one_place(tmp_path: Path, both: tuple[str, str]) -> None:
+    json_, html = (path if path == "-" else str(tmp_path / path) for path in both)
+    done = run("bench", "--json", json_, "--html", html)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--json" in done.stderr and "--html" in done.stderr
+
+
+def test_html_needs_matplotlib(tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    done = run("bench", "--html", str(page), before="sys.modules['matplotlib'] = None")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert 'bench --html needs matplotlib: pip install "jumptable[bench]"' in done.stderr
+    assert not page.exists()
 
 
 def test_json_to_a_file_replaces_it_and_leaves_nothing_else(tmp_path: Path) -> None:
@@ -59,8 +122,8 @@ def test_json_to_a_file_replaces_it_and_leaves_nothing_else(tmp_path: Path) -> N
     target.write_text("something long that was there before" * 1000)
     done = run(*QUICK, "--json", str(target))
     assert done.returncode == 0
-    assert "median ns" in done.stdout
-    assert json.loads(target.read_text())["schema"] == "jumptable-bench/1"
+    assert "median" in done.stdout
+    assert json.loads(target.read_text())["version"] == "1.0"
     assert os.listdir(tmp_path) == ["ladder.json"]
 
 
@@ -147,22 +210,58 @@ def test_an_unknown_command_is_a_usage_error() -> None:
 def test_ctrl_c_is_quiet(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def interrupt(*_: object) -> None:
+    def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("jumptable.measuring.ladder.climb", interrupt)
+    monkeypatch.setattr("jumptable.measuring.command.measured", interrupt)
     assert cli.main(["bench"]) == 130
     assert capsys.readouterr() == ("", "")
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="sends a POSIX signal")
-def test_a_real_interrupt_is_quiet() -> None:
-    # Raised by the process itself while it measures, so that no clock is involved.
-    before = "import os, signal; from jumptable.measuring import ladder\n" + (
-        f"ladder.climb = lambda rounds: os.kill(os.getpid(), {int(signal.SIGINT)})"
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a terminal, and sends a POSIX signal")
+@pytest.mark.parametrize("rich", [True, False])
+def test_ctrl_c_on_a_terminal_keeps_what_was_measured(tmp_path: Path, rich: bool) -> None:
+    if rich:
+        pytest.importorskip("rich")
+    import pty
+
+    kept = tmp_path / "kept.json"
+    hide = "" if rich else "sys.modules['rich'] = None;"
+    # Far more rounds than there is time for, so that it is the interrupt that ends it.
+    code = (
+        f"import runpy, sys; {hide} import jumptable.measuring.command as c\n"
+        "c.ROUNDS = 10**7; runpy.run_module('jumptable', run_name='__main__')"
     )
-    done = run("bench", before=before)
-    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+    terminal, other = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, "bench", "--only", "ctypes", "--json", str(kept)],
+        stdout=subprocess.PIPE,
+        stderr=other,
+        text=True,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "120"},
+    )
+    os.close(other)
+    shown = b""
+    while b": measuring" not in shown:
+        shown += os.read(terminal, 1000)
+    process.send_signal(signal.SIGINT)
+    # Whoever writes to a terminal waits for it to be read.
+    threading.Thread(target=drain, args=(terminal,), daemon=True).start()
+    out, _ = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert "ctypes" in out
+    assert "Interrupted: what was measured until then is shown" in out
+    assert json.loads(kept.read_text())["benchmarks"]
+    assert b"ladder, process 1 of 3" in shown
+
+
+def drain(terminal: int) -> None:
+    try:
+        while os.read(terminal, 1000):
+            pass
+    except OSError:
+        pass  # the other end is closed
+    os.close(terminal)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="closes a POSIX pipe")
@@ -189,7 +288,7 @@ def test_importing_jumptable_does_not_import_measuring() -> None:
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
 def test_an_output_that_is_full_or_closed() -> None:
     for redirection in (">/dev/full", ">&-"):
-        command = f'"{sys.executable}" -m jumptable bench --quick {redirection}'
+        command = f'"{sys.executable}" -m jumptable bench --quick --only ctypes {redirection}'
         done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
         assert done.returncode == 2
         assert done.stderr.startswith("jumptable: cannot write standard output: ")
