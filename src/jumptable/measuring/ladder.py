@@ -16,7 +16,7 @@ from ..errors import PluginError
 from ..loading.plugin import Plugin
 from ..loading.registry import open as open_plugin
 from . import example_python
-from .native import repeat_call
+from . import loops
 from .timing import Contestant, Measurement, measure, statement
 
 __all__ = ["BASELINE", "Rung", "climb", "math_library", "rungs"]
@@ -104,7 +104,7 @@ def _in_c(name: str) -> Contestant:
 
     def loop(count: int) -> int:
         start = perf_counter_ns()
-        repeat_call(address, ARGUMENT, count)
+        loops.call(address, ARGUMENT, count)
         return perf_counter_ns() - start
 
     return Contestant(name, loop)
