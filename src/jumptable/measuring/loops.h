@@ -21,9 +21,9 @@
 #include "../include/jumptable/host.h"
 
 #if defined(__clang__)
-#define JT_APART __attribute__((noinline, aligned(64)))
+#define JT_APART __attribute__((noinline, unused, aligned(64)))
 #elif defined(__GNUC__)
-#define JT_APART __attribute__((noinline, noclone, aligned(64)))
+#define JT_APART __attribute__((noinline, noclone, unused, aligned(64)))
 #else
 #define JT_APART __declspec(noinline)
 #endif
