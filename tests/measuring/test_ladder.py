@@ -8,8 +8,8 @@ import json
 import pytest
 
 import jumptable
-from jumptable.measuring import ladder, report
-from jumptable.measuring.native import repeat_call
+from jumptable.measuring import ladder, loops, report
+
 
 NAMES = [
     "direct Python call",
@@ -72,13 +72,13 @@ def test_the_c_loop_calls_as_often_as_asked(count: int) -> None:
     counted = ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_double)(count_it)
     address = ctypes.cast(counted, ctypes.c_void_p).value
     assert address is not None
-    repeat_call(address, 2.5, count)
+    loops.call(address, 2.5, count)
     assert calls == [2.5] * count
 
 
 def test_the_c_loop_refuses_null() -> None:
     with pytest.raises(ValueError, match="NULL"):
-        repeat_call(0, 1.0, 1)
+        loops.call(0, 1.0, 1)
 
 
 def test_the_document_has_every_rung_and_is_json() -> None:
