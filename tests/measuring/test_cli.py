@@ -194,7 +194,7 @@ def test_without_a_command_help_and_status_2() -> None:
 def test_help_has_an_example() -> None:
     done = run("--help")
     assert done.returncode == 0
-    assert "python -m jumptable bench --json" in done.stdout
+    assert "python -m jumptable bench --html ladder.html" in done.stdout
 
 
 def test_version() -> None:
