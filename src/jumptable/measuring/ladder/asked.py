@@ -76,7 +76,7 @@ class Asked:
 
     def _read(self) -> str:
         assert self._process.stdout is not None
-        line = self._process.stdout.readline()
+        line: bytes = self._process.stdout.readline()
         if not line:
             raise self._ended()
         return line.decode(errors="replace").strip()
