@@ -11,7 +11,7 @@ from .rung import Preparation, Rung, expression
 
 __all__ = ["RUNGS"]
 
-# Calls before the clock starts, in each turn. There are only a few in one, and the first are several
+# Calls before the clock starts, in each turn. There are only few in one, and the first are several
 # times as slow: they find nothing of wasmtime's code in the processor's caches.
 WARMING = 5
 
