@@ -7,17 +7,16 @@ however that ends.
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
+from ..processgroup import end_group, ends, own_group
 from .rung import UnavailableError
 
-__all__ = ["Asked", "end_group", "last_line", "own_group"]
+__all__ = ["Asked", "last_line"]
 
 PATIENCE = 30.0
 
@@ -26,8 +25,9 @@ class Asked:
     """Such a process; a context manager that ends it."""
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str] | None = None):
+        self._last = ""
         # A pipe that nobody reads would stop it.
-        self._errors = tempfile.TemporaryFile()
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115  closed with the process
         try:
             self._process = subprocess.Popen(
                 command,
@@ -70,13 +70,13 @@ class Asked:
         try:
             self._process.stdin.write(f"{request}\n".encode())
             self._process.stdin.flush()
-        except OSError:
+        except (OSError, ValueError):  # ValueError: it was closed when it had ended
             raise self._ended() from None
         return int(self._read())
 
     def _read(self) -> str:
         assert self._process.stdout is not None
-        line = self._process.stdout.readline()
+        line: bytes = self._process.stdout.readline()
         if not line:
             raise self._ended()
         return line.decode(errors="replace").strip()
@@ -84,8 +84,6 @@ class Asked:
     def _ended(self) -> UnavailableError:
         self.close(PATIENCE)
         return UnavailableError(f"its process ended: {self._last or self._process.returncode}")
-
-    _last = ""
 
     def close(self, patience: float = 5.0) -> None:
         """End it, and what it started; may be called again."""
@@ -97,14 +95,12 @@ class Asked:
             except OSError:  # what it was not there to read any more
                 pass
         try:
-            process.wait(patience)
-        except subprocess.TimeoutExpired:
-            pass
+            ends(process, time.monotonic() + patience)
         finally:
             end_group(process)
         if not self._errors.closed:
             self._errors.seek(0)
-            self._last = last_line(self._errors.read())
+            self._last = _telling_line(self._errors.read())
             self._errors.close()
 
     def __enter__(self) -> Asked:
@@ -114,25 +110,14 @@ class Asked:
         self.close()
 
 
-def own_group() -> dict[str, Any]:
-    """Options for a process that Ctrl-C in the terminal does not reach: this one ends it."""
-    if os.name == "posix":
-        return {"start_new_session": True}
-    return {"creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)}
-
-
-def end_group(process: subprocess.Popen[bytes]) -> None:
-    """End a process, if it has not ended, and those of its group that are left."""
-    if os.name == "posix":
-        try:
-            os.killpg(process.pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            pass
-    else:
-        process.kill()
-    process.wait()
-
-
 def last_line(output: bytes) -> str:
-    lines = [line.strip() for line in output.decode(errors="replace").splitlines()]
-    return next(filter(None, reversed(lines)), "")
+    return next(filter(None, reversed(_lines(output))), "")
+
+
+def _telling_line(output: bytes) -> str:
+    """Python says last what was wrong, Go first."""
+    return next((line for line in _lines(output) if line.startswith("panic: ")), last_line(output))
+
+
+def _lines(output: bytes) -> list[str]:
+    return [line.strip() for line in output.decode(errors="replace").splitlines()]

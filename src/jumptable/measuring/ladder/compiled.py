@@ -68,9 +68,7 @@ def _yardstick(preparation: Preparation) -> Contestant:
     for _ in range(STEPS):
         x = (x * x + 1) % 2**64
     expect(loops.busy(STEPS, 2) % 2**64, x)
-    return Contestant(
-        preparation.name, timed(lambda count: loops.busy(STEPS, count)), empty_loop()
-    )
+    return Contestant(preparation.name, timed(lambda count: loops.busy(STEPS, count)), empty_loop())
 
 
 IN_C = (

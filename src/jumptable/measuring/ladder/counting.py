@@ -17,7 +17,7 @@ from ...counting.counter import Counter
 from .. import loops
 from ..adding import Adder
 from ..timing import Contestant, statement
-from .compiled import empty_loop, timed
+from .compiled import empty_loop
 from .rung import Preparation, Rung, UnavailableError, expect
 
 __all__ = ["RUNGS"]
@@ -28,7 +28,10 @@ SIBLINGS = "/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list"
 
 
 class Words:
-    """Two ``int64_t`` a distance apart, the first of them at the start of a cache line."""
+    """Two ``int64_t`` a distance apart, the first of them at the start of a cache line.
+
+    Whoever adds to them by address has to hold this too.
+    """
 
     def __init__(self, distance: int) -> None:
         self._memory = array("q", bytes(4 * LINES))
@@ -54,15 +57,16 @@ def _from_python(preparation: Preparation) -> Contestant:
 
 def _alone(preparation: Preparation, distance: int) -> Contestant:
     words = Words(distance)
-    address = words.addresses[1]
-    loops.add(address, 12)
+
+    def loop(count: int) -> int:
+        own = words.addresses[1]
+        start = perf_counter_ns()
+        loops.add(own, count)
+        return perf_counter_ns() - start
+
+    loop(12)
     expect(words.values, (0, 12))
-
-    def add(count: int) -> None:
-        loops.add(address, count)
-
-    add.words = words  # type: ignore[attr-defined]  # which owns the memory
-    return Contestant(preparation.name, timed(add), empty_loop())
+    return Contestant(preparation.name, loop, empty_loop())
 
 
 def _padded(preparation: Preparation) -> Contestant:
@@ -76,7 +80,6 @@ def _unpadded(preparation: Preparation) -> Contestant:
 def _beside(preparation: Preparation, distance: int) -> Contestant:
     here, there = two_processors()
     words = Words(distance)
-    own, others = words.addresses
     adder = Adder()
 
     def run() -> None:
@@ -89,6 +92,7 @@ def _beside(preparation: Preparation, distance: int) -> Contestant:
     thread.start()
 
     def loop(count: int) -> int:
+        own, others = words.addresses
         with pinned(here):
             adder.begin(others)
             try:

@@ -17,10 +17,11 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from ...loading import cache
-from .asked import Asked, end_group, last_line, own_group
+from ..processgroup import end_group, own_group
+from .asked import Asked, last_line
 from .rung import UnavailableError
 
-__all__ = ["build", "host", "sources"]
+__all__ = ["build", "host", "installed", "sources", "start"]
 
 HERE = Path(__file__)
 # In an installation, and in a checkout.
@@ -32,12 +33,7 @@ DAY = 86_400.0
 
 def host(closing: ExitStack, *, quick: bool) -> Asked:
     """Go's host with the plugin open, ready to be asked."""
-    go = shutil.which("go")
-    if go is None:
-        raise UnavailableError(
-            "go is not installed: https://go.dev/dl, or apt-get install golang-go"
-        )
-    found = sources()
+    go, found = installed(), sources()
     target, kept = _target(closing, go, found)
     if kept and target.is_dir():
         try:
@@ -53,6 +49,15 @@ def host(closing: ExitStack, *, quick: bool) -> Asked:
     if kept:
         _forget_others(target)
     return closing.enter_context(start(target))
+
+
+def installed() -> str:
+    go = shutil.which("go")
+    if go is None:
+        raise UnavailableError(
+            "go is not installed: https://go.dev/dl, or apt-get install golang-go"
+        )
+    return go
 
 
 def start(folder: Path) -> Asked:
@@ -93,7 +98,7 @@ def build(go: str, found: Sequence[Path], target: Path) -> None:
         prefix=f"{target.name}.", suffix=".tmp", dir=target.parent, ignore_cleanup_errors=True
     ) as folder:
         made, scratch = Path(folder, "made"), Path(folder, "scratch")
-        made.mkdir()
+        made.mkdir(0o700)
         scratch.mkdir()
         environment = {
             **os.environ,
@@ -125,7 +130,7 @@ def _run(command: Sequence[str], environment: dict[str, str]) -> None:
         )
         try:
             status = process.wait()
-        finally:
+        finally:  # not, if it was waited for
             end_group(process)
         if status:
             output.seek(0)

@@ -19,8 +19,8 @@ from .rung import Preparation, Rung, UnavailableError, expect
 __all__ = ["RUNGS"]
 
 GROUP = "sandboxes and other processes"
-# A tenth of a round's other turns each.
-PROCESSES = 200
+# Rounds that they take part in: each turn takes as long as ten others.
+PROCESSES, REMOTE_CALLS = 200, 500
 
 
 def _nothing() -> list[str]:
@@ -55,7 +55,7 @@ def _grpc(preparation: Preparation) -> Contestant:
     environment = {**os.environ, "GRPC_VERBOSITY": "ERROR"}
     process = Asked(command(code, "client", path, *server), environment)
     preparation.closing.enter_context(process)
-    return Contestant(preparation.name, process.loop("call"))
+    return Contestant(preparation.name, process.loop("call"), most=REMOTE_CALLS)
 
 
 def _is_installed(module: str) -> bool:
