@@ -13,7 +13,7 @@ from jumptable.measuring.timing import Spread
 
 
 def row(name: str, *values: float, group: str = "calls", missing: str = "") -> Row:
-    runs = ()
+    runs: tuple[Run, ...] = ()
     if values:
         runs = (Run(values, (2.0,), min(values), max(values), min(values), 10, len(values)),)
     return Row(name, group, "", Guide("cached", 5, 10), missing, runs)

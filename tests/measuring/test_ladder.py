@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import math
 import shutil
 from collections.abc import Callable
@@ -331,28 +330,6 @@ def test_the_same_order_for_the_same_seed() -> None:
 
 
 # ---- how it is shown ------------------------------------------------------------------------
-
-
-def test_the_document_has_every_rung_and_is_json(climbed: ladder.Climbed) -> None:
-    document = report.ladder_document(climbed.rows, climbed.measurement, {"cpu": "test"})
-    assert json.loads(json.dumps(document)) == document
-    assert (document["schema"], document["baseline"]) == ("jumptable-bench/1", NAMES[0])
-    assert document["rounds"] == 3
-    rows = document["rows"]
-    assert isinstance(rows, list)
-    assert [row["name"] for row in rows] == NAMES
-    assert rows[0]["ratio"] == 1.0
-    for row in rows:
-        if "missing" not in row:
-            assert set(row) == {
-                "name",
-                "median_ns",
-                "minimum_ns",
-                "quartiles_ns",
-                "loops",
-                "ratio",
-                "ratio_quartiles",
-            }
 
 
 def test_a_table_is_aligned_plain_text(capsys: pytest.CaptureFixture[str]) -> None:
