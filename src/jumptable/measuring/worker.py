@@ -39,8 +39,11 @@ def main(job: dict[str, Any]) -> None:
         now = monotonic()
         if always or now - last >= EVERY:
             last = now
-            pickle.dump(("progress", what, done, total), out)
-            out.flush()
+            try:
+                pickle.dump(("progress", what, done, total), out)
+                out.flush()
+            except BrokenPipeError:
+                sys.exit(1)  # nobody is there any more whom to tell
 
     def starting(name: str) -> None:
         if stopped:
@@ -57,8 +60,6 @@ def main(job: dict[str, Any]) -> None:
         found = JOBS[job["what"]](job, starting, go_on)
     except KeyboardInterrupt:
         found = []
-    except BrokenPipeError:
-        sys.exit(1)  # nobody is there any more whom to tell
     pickle.dump(("found", found), out)
     out.close()
 
