@@ -50,9 +50,14 @@ def state(temporary: Path) -> dict[str, object]:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _what_stays() -> None:
-    """Libraries that are loaded, and what they keep, stay for the process."""
+def _what_stays(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What libraries that are loaded keep open stays for the process, and nothing else does."""
+    empty = tmp_path_factory.mktemp("empty")
+    before = state(empty)
     ladder.climb(1, quick=True)
+    after = state(empty)
+    before.pop("descriptors", None), after.pop("descriptors", None)
+    assert after == before
 
 
 @pytest.fixture(scope="module")
