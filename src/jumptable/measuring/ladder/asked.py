@@ -47,10 +47,15 @@ class Asked:
             raise
 
     def _wait_until_ready(self) -> None:
-        timer = threading.Timer(PATIENCE, self._process.kill)
+        late = threading.Event()
+        timer = threading.Timer(PATIENCE, lambda: (late.set(), self._process.kill()))
         timer.start()
         try:
             answer = self._read()
+        except UnavailableError:
+            if late.is_set():
+                raise UnavailableError(f"it was not ready within {PATIENCE:g} s") from None
+            raise
         finally:
             timer.cancel()
             timer.join()
