@@ -23,7 +23,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import TextToPath
 
-__all__ = ["COLOURS", "Paper", "text_width", "wrapped"]
+__all__ = ["COLOURS", "Paper", "as_it_comes", "text_width", "wrapped"]
 
 SVG = "http://www.w3.org/2000/svg"
 HREF = "{http://www.w3.org/1999/xlink}href"
@@ -54,16 +54,14 @@ class Paper:
 
     def __init__(self, width: float, height: float) -> None:
         self.width, self.height = width, height
-        with _settings():
-            self.figure = Figure(figsize=(width / DOTS, height / DOTS), dpi=DOTS)
+        self.figure = Figure(figsize=(width / DOTS, height / DOTS), dpi=DOTS)
         self.figure.patch.set_visible(False)
 
     def axes(self, left: float, top: float, width: float, height: float) -> Axes:
         """Axes without frame, ticks or margins, placed in pixels from the top left."""
         bottom = self.height - top - height
         box = (left / self.width, bottom / self.height, width / self.width, height / self.height)
-        with _settings():
-            axes = self.figure.add_axes(box)
+        axes = self.figure.add_axes(box)
         axes.set_axis_off()
         return axes
 
@@ -71,7 +69,7 @@ class Paper:
         """One ``<svg>`` element. ``prefix`` is what its ids begin with, unlike any other's."""
         target = io.StringIO()
         metadata = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-        with _settings(), warnings.catch_warnings():
+        with warnings.catch_warnings():
             # A letter that this font lacks is drawn by the reader's.
             warnings.filterwarnings("ignore", message="Glyph")
             self.figure.savefig(target, format="svg", metadata=metadata)
@@ -94,8 +92,8 @@ class Paper:
 
 
 @contextmanager
-def _settings() -> Iterator[None]:
-    """Matplotlib as it comes, whatever the user's own settings are, and ours."""
+def as_it_comes() -> Iterator[None]:
+    """Matplotlib with our settings, and none of the user's; all that draws is called in here."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(SETTINGS)
@@ -149,7 +147,7 @@ def _restyle(element: ElementTree.Element) -> None:
 @lru_cache(maxsize=4096)
 def text_width(text: str, size: float) -> float:
     """In pixels, in a font that is wider than what a page is usually shown in."""
-    with _settings(), warnings.catch_warnings():
+    with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph")
         measured = TextToPath().get_text_width_height_descent(
             text, FontProperties(family="DejaVu Sans", size=size), ismath=False
@@ -158,7 +156,7 @@ def text_width(text: str, size: float) -> float:
 
 
 def wrapped(text: str, size: float, width: float, most: int = 3) -> list[str]:
-    """Lines no wider than ``width``; what does not fit into ``most`` of them ends in an ellipsis."""
+    """Lines no wider than ``width``, at most ``most``; an ellipsis says that there is more."""
     lines = [""]
     for word in text.split():
         longer = f"{lines[-1]} {word}".lstrip()

@@ -12,11 +12,11 @@ from math import ceil, floor, isfinite, log10
 from matplotlib.axes import Axes
 from matplotlib.transforms import IdentityTransform, blended_transform_factory
 
-from .drawing import COLOURS, Paper, text_width, wrapped
+from .drawing import COLOURS, Paper, as_it_comes, text_width, wrapped
 from .findings import printable
 from .results import Curve, Row
 from .timing import Spread
-from .wording import amount, compact, duration, is_time, plainly, quantity, ratios
+from .wording import TIMES, amount, compact, duration, is_time, plainly, quantity, ratios
 
 __all__ = ["NARROW", "WIDE", "Layout", "Scale", "curve", "ladder"]
 
@@ -89,6 +89,7 @@ class _Line:
     height: float
 
 
+@as_it_comes()
 def ladder(rows: Sequence[Row], scale: Scale, layout: Layout, prefix: str, title: str) -> str:
     """A group of rows on a scale that all groups share, as SVG."""
     lines = [_line(row, layout) for row in rows]
@@ -143,7 +144,7 @@ def bare(value: float) -> str:
 
 
 def _heading(axes: Axes, layout: Layout) -> None:
-    for x, words in ((layout.width - 70, "median"), (layout.width, "× direct")):
+    for x, words in ((layout.width - 70, "median"), (layout.width, f"{TIMES} direct")):
         _text(axes, x, TICKS, words, "soft", 11.5, align="right", pixels=True)
 
 
@@ -161,7 +162,7 @@ def _row(axes: Axes, line: _Line, top: float, scale: Scale, layout: Layout) -> N
     _guide(axes, row, middle)
     _spread(axes, row, middle, scale)
     measured = isfinite(row.spread.median)
-    ratio = f"{ratios(row.ratio)[0]}×" if row.ratio is not None else ""
+    ratio = f"{ratios(row.ratio)[0]}{TIMES}" if row.ratio is not None else ""
     label = duration(row.spread.median) if measured else "not measured"
     if layout.stacked:
         both = " · ".join(part for part in (label, ratio) if part)
@@ -259,7 +260,7 @@ def _text(
     pixels: bool = False,
     inside: Layout | None = None,
 ) -> None:
-    """``x`` is a pixel of the paper, or where the axes say that it is; ``inside`` keeps it there."""
+    """``x`` is a pixel of the paper, or a value on the axis; ``inside`` keeps all of it visible."""
     if inside is not None:
         x = float(axes.transData.transform((x, y))[0])
         half = text_width(words, size) / 2
@@ -299,6 +300,7 @@ LABEL, LABEL_GAP = 11.0, 12.0
 Points = Sequence[tuple[float, Spread]]
 
 
+@as_it_comes()
 def curve(found: Curve, prefix: str) -> str:
     """Its series, each with the spread of every point, as SVG."""
     paper = Paper(WIDTH, HEIGHT)
@@ -392,7 +394,7 @@ def _plot(axes: Axes, points: Points, style: tuple[str, str, object]) -> None:
 
 
 def _names(axes: Axes, series: Sequence[tuple[str, Points]]) -> None:
-    """Beside the lines' ends, moved apart where they would overlap, with a line that leads there."""
+    """Beside the ends of lines; apart where they would overlap, and a thin line leads there."""
     shown = [(name, points, style) for (name, points), style in zip(series, _styles(), strict=False)
              if points]  # fmt: skip
     ends = [axes.transData.transform((points[-1][0], points[-1][1].median))
@@ -442,18 +444,18 @@ def _place(axes: Axes, x: float, y: float, words: str, colour: str, align: str) 
 
 def curve_in_words(found: Curve) -> str:
     """From its first point to its last, and how many times as much that is."""
-    said = []
+    said, unit = [], printable(found.unit)
     for name, points in found.series.items():
         if not points:
             continue
         (least, first), (most, last) = points[0], points[-1]
-        words = f"{printable(name)}: {quantity(first.median, found.unit)} at {amount(least)}"
+        words = f"{printable(name)}: {quantity(first.median, unit)} at {amount(least)}"
         if most != least:
-            words += f", {quantity(last.median, found.unit)} at {amount(most)}"
+            words += f", {quantity(last.median, unit)} at {amount(most)}"
             if first.median > 0 and isfinite(last.median):
                 words += f", {amount_of_growth(last.median / first.median)}"
         said.append(words)
-    axes = f"{printable(found.unit)} by {printable(found.counted)}, both axes logarithmic."
+    axes = f"{unit} by {printable(found.counted)}, both axes logarithmic."
     return f"{axes} {'; '.join(said)}." if said else axes
 
 

@@ -14,12 +14,12 @@ from .findings import printable
 from .pagestyle import STYLE
 from .results import Curve, Experiment, Guide, Report, Row, Trial
 from .timing import Spread
-from .wording import amount, duration, plainly, quantity, quartiles, ratios
+from .wording import TIMES, amount, duration, plainly, quantity, quartiles, ratios
 
 __all__ = ["MatplotlibMissingError", "figures", "render"]
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
-DIRECT = "× direct"
+DIRECT = f"{TIMES} direct"
 UNSTABLE = "unstable: what it took changed while it was measured"
 HEADINGS = ("Call", "Median", "Minimum", "Quartiles", DIRECT, "Its quartiles", "The guide")
 
@@ -52,7 +52,7 @@ def render(report: Report) -> str:
         *_ladder(report.rows, draw),
         *_curves(report.curves, draw),
         *_experiments(report.experiments),
-        *_numbers(report.rows),
+        *_numbers(report.rows, report.curves),
         *_machine(report),
         "</main>",
         "<footer><p>Written by <code>python -m jumptable bench --html</code>. Everything on this "
@@ -76,6 +76,11 @@ def render(report: Report) -> str:
 
 def _text(value: object) -> str:
     return escape(printable(str(value)))
+
+
+def _named(title: str) -> str:
+    """A heading must not be empty."""
+    return title if title.strip() else "Without a name"
 
 
 def _measured(rows: Sequence[Row]) -> list[Row]:
@@ -126,7 +131,8 @@ KEYS = (
      "The upright tick is the minimum: what it costs when nothing disturbs it."),
     ('<rect x="6" y="3" width="36" height="18" class="k-band"/><path d="M6 3v18M42 3v18" '
      'class="k-edge"/>',
-     "The band behind a row is what the guide says of Go’s plugins; a diamond is a single figure."),
+     "The band behind a row is what the guide says of plugins in Go; a diamond, a single "
+        "figure."),
     ('<circle cx="24" cy="12" r="5" class="k-open"/>',
      "A hollow dot is unstable: the cost changed while it was measured. Run it again."),
 )  # fmt: skip
@@ -134,7 +140,7 @@ KEYS = (
 
 def _how_to_read() -> Iterator[str]:
     yield '<section aria-labelledby="reading"><h2 id="reading">How to read it</h2>'
-    yield "<p>Every row is one way to make the same small call. The axis is logarithmic: each "
+    yield "<p>Every row is one way to make one small call. The axis is logarithmic: each "
     yield "line is ten times the one before it, so a small step to the right is a large step in "
     yield 'cost.</p><ul class="key">'
     for drawn, words in KEYS:
@@ -154,13 +160,17 @@ def _groups(rows: Sequence[Row]) -> dict[str, list[Row]]:
     return found
 
 
+def _group(group: str) -> str:
+    return group if group.strip() else "Calls"
+
+
 def _ladder(rows: Sequence[Row], draw: ModuleType) -> Iterator[str]:
     yield '<section aria-labelledby="ladder"><h2 id="ladder">The ladder</h2>'
     if not rows:
         yield "<p>There are no rows.</p>"
     scale = draw.Scale.of(rows)
     for number, (group, members) in enumerate(_groups(rows).items()):
-        title = group or "Calls"
+        title = _group(group)
         yield f"<section><h3>{_text(title)}</h3>"
         shown = [row for row in members if not row.missing]
         for layout in (draw.WIDE, draw.NARROW) if shown else ():
@@ -191,41 +201,14 @@ def _curves(curves: Sequence[Curve], draw: ModuleType) -> Iterator[str]:
     yield "logarithmic; the pale bar at each point spans its quartiles.</p>"
     yield '<div class="curves">'
     for number, one in enumerate(curves):
-        yield f"<section><h3>{_text(one.title)}</h3>"
+        yield f"<section><h3>{_text(_named(one.title))}</h3>"
         if one.about:
             yield f"<p>{_text(one.about)}</p>"
         if any(one.series.values()):
             yield draw.curve(one, f"curve-{number}")
-            yield from _curve_numbers(one)
         yield from _missing([("This curve", one.missing)] if one.missing else [])
         yield "</section>"
     yield "</div></section>"
-
-
-def _curve_numbers(one: Curve) -> Iterator[str]:
-    counts = sorted({count for points in one.series.values() for count, _ in points})
-    unit = "" if one.unit.startswith("ns") else f", {_text(one.unit)}"
-    label = f"Numbers of: {_text(one.title)}"
-    yield f'<details><summary>The numbers</summary><div class="box" tabindex="0" role="group" '
-    yield f'aria-label="{label}"><table><caption>Medians{unit}, with quartiles</caption>'
-    yield f'<thead><tr><th scope="col">{_text(one.counted)}</th>'
-    yield from (f'<th scope="col" class="number">{_text(name)}</th>' for name in one.series)
-    yield "</tr></thead><tbody>"
-    series = [dict(points) for points in one.series.values()]
-    for count in counts:
-        cells = [_with_quartiles(points.get(count), one.unit) for points in series]
-        yield f'<tr><th scope="row">{amount(count)}</th>'
-        yield "".join(f'<td class="number">{cell}</td>' for cell in cells) + "</tr>"
-    yield "</tbody></table></div></details>"
-
-
-def _with_quartiles(spread: Spread | None, unit: str) -> str:
-    if spread is None or not isfinite(spread.median):
-        return "-"
-    return (
-        f"{_text(quantity(spread.median, unit))} "
-        f'<span class="about">{_text(quartiles(spread, unit))}</span>'
-    )
 
 
 # ---- what not to optimise -------------------------------------------------------------------
@@ -238,7 +221,7 @@ def _experiments(experiments: Sequence[Experiment]) -> Iterator[str]:
     yield "<p>Some things look like opportunities. Here is what each of them brought, on this "
     yield 'machine.</p><div class="experiments">'
     for one in experiments:
-        yield f"<section><h3>{_text(one.idea)}</h3>"
+        yield f"<section><h3>{_text(_named(one.idea))}</h3>"
         if one.trials:
             yield from _trials(one)
         if one.verdict:
@@ -273,25 +256,32 @@ def _share(trial: Trial, trials: Sequence[Trial]) -> float | None:
 # ---- all numbers ----------------------------------------------------------------------------
 
 
-def _numbers(rows: Sequence[Row]) -> Iterator[str]:
+def _numbers(rows: Sequence[Row], curves: Sequence[Curve]) -> Iterator[str]:
     yield '<section aria-labelledby="numbers"><h2 id="numbers">All numbers</h2>'
-    if not rows:
-        yield "<p>There are none.</p></section>"
-        return
-    yield '<div class="box" tabindex="0" role="group" aria-labelledby="numbers">'
-    yield '<table class="full"><caption><span>Time for one call. × direct: how many times as long as the '
-    yield "direct call, in the same rounds.</span></caption><thead><tr>"
+    if rows:
+        yield from _row_numbers(rows)
+    for one in curves:
+        if any(one.series.values()):
+            yield from _curve_numbers(one)
+    yield "</section>"
+
+
+def _row_numbers(rows: Sequence[Row]) -> Iterator[str]:
+    yield '<div class="box" tabindex="0" role="group" aria-label="The ladder">'
+    yield '<table class="full"><caption><span><strong>The ladder</strong>: time for one call. '
+    yield f"{DIRECT}: how many times as long as the direct call, in the same rounds.</span>"
+    yield "</caption><thead><tr>"
     for heading in HEADINGS:
         number = "" if heading in ("Call", "The guide") else ' class="number"'
         yield f'<th scope="col"{number}>{heading}</th>'
     yield "</tr></thead>"
     for group, members in _groups(rows).items():
         yield f'<tbody><tr><th scope="rowgroup" colspan="{len(HEADINGS)}">'
-        yield f"{_text(group or 'Calls')}</th></tr>"
+        yield f"{_text(_group(group))}</th></tr>"
         for row in members:
             yield _number_row(row)
         yield "</tbody>"
-    yield "</table></div></section>"
+    yield "</table></div>"
 
 
 def _number_row(row: Row) -> str:
@@ -322,6 +312,31 @@ def _guide(guide: Guide | None) -> str:
         figure = f"{first} to {high}" if high.endswith(f" {unit}") else f"{low} to {high}"
     name = f'<span class="about">{_text(guide.name)}</span>'
     return f'<span class="figure">{_text(figure)}</span> {name}'
+
+
+def _curve_numbers(one: Curve) -> Iterator[str]:
+    counts = sorted({count for points in one.series.values() for count, _ in points})
+    yield f'<div class="box" tabindex="0" role="group" aria-label="{_text(_named(one.title))}">'
+    yield f'<table class="points"><caption><span><strong>{_text(_named(one.title))}</strong>, '
+    yield f"{_text(one.unit)}: medians and quartiles</span></caption><thead><tr>"
+    yield f'<th scope="col">{_text(_named(one.counted))}</th>'
+    yield from (f'<th scope="col" class="number">{_text(name)}</th>' for name in one.series)
+    yield "</tr></thead><tbody>"
+    series = [dict(points) for points in one.series.values()]
+    for count in counts:
+        cells = [_with_quartiles(points.get(count), one.unit) for points in series]
+        yield f'<tr><th scope="row">{amount(count)}</th>'
+        yield "".join(f'<td class="number">{cell}</td>' for cell in cells) + "</tr>"
+    yield "</tbody></table></div>"
+
+
+def _with_quartiles(spread: Spread | None, unit: str) -> str:
+    if spread is None or not isfinite(spread.median):
+        return "-"
+    return (
+        f"{_text(quantity(spread.median, unit))} "
+        f'<span class="about">{_text(quartiles(spread, unit))}</span>'
+    )
 
 
 def _machine(report: Report) -> Iterator[str]:

@@ -19,9 +19,8 @@ DARK = """
 
 STYLE = (
     f"""
-:root {{ color-scheme: light dark; {LIGHT} }}
+:root {{ {LIGHT} }}
 @media screen and (prefers-color-scheme: dark) {{ :root {{ {DARK} }} }}
-@media print {{ :root {{ color-scheme: light; }} }}
 """
     + """
 * { box-sizing: border-box; }
@@ -62,10 +61,9 @@ svg.narrow { display: none; max-width: 30rem; }
 .curves, .experiments { display: grid; gap: 1.5rem 3rem;
   grid-template-columns: repeat(2, minmax(0, 1fr)); }
 .curves > section > p { font-size: .9rem; }
-details { font-size: .875rem; margin-top: .4rem; }
-summary { cursor: pointer; color: var(--soft); padding: .25rem 0; }
-.box { overflow-x: auto; }
-.box:focus-visible, summary:focus-visible { outline: 2px solid var(--mark); outline-offset: 2px; }
+.box { overflow-x: auto; margin-bottom: 2.5rem; }
+.points { width: auto; }
+.box:focus-visible { outline: 2px solid var(--mark); outline-offset: 2px; }
 table { border-collapse: collapse; font-size: .875rem; line-height: 1.4; width: 100%; }
 caption { text-align: left; color: var(--soft); padding-bottom: .5rem; }
 caption span { display: block; max-width: calc(100vw - 2rem); }
@@ -74,7 +72,7 @@ th, td { text-align: left; vertical-align: top; padding: .35rem 1rem .35rem 0;
 th:last-child, td:last-child { padding-right: 0; }
 thead th { color: var(--soft); font-weight: 500; vertical-align: bottom; }
 tbody th { font-weight: 400; }
-th[scope=rowgroup] { font-weight: 650; padding-top: 1.2rem; }
+th[scope=rowgroup] { font-weight: 600; padding-top: 1.2rem; }
 .number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 .full { min-width: 48rem; } .full tbody th[scope=row] { width: 17rem; }
 .about { display: block; color: var(--soft); font-size: .8125rem; }
@@ -101,9 +99,8 @@ dt { color: var(--soft); } dd { margin: 0; }
   .curves, .experiments { grid-template-columns: repeat(2, minmax(0, 1fr)); }
   svg.figure, tr, .curves > section, .experiments > section, .key { break-inside: avoid; }
   h2, h3 { break-after: avoid; }
-  * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
+  * { -webkit-print-color-adjust: exact; }
   .box { overflow: visible; } .full { min-width: 0; font-size: 8pt; }
-  details::details-content { content-visibility: visible; block-size: auto; display: block; }
 }
 """
 )

@@ -6,21 +6,22 @@ from math import floor, isfinite, log10
 
 from .timing import Spread
 
-__all__ = ["amount", "compact", "duration", "plainly", "quantity", "quartiles",
+__all__ = ["TIMES", "amount", "compact", "duration", "plainly", "quantity", "quartiles",
            "ratio", "ratios"]  # fmt: skip
 
+TIMES = "\N{MULTIPLICATION SIGN}"
 STEPS = ((1.0, "ns"), (1e3, "µs"), (1e6, "ms"), (1e9, "s"))
 
 
 def three_digits(value: float) -> str:
-    """Without an exponent, and without digits that nobody measured."""
+    """Without an exponent, and without digits that nobody measured; at most three places."""
     if not isfinite(value):
         return "-"
     if value == 0:
         return "0"
     places = 2 - floor(log10(abs(value)))
     rounded = round(value, places)
-    return f"{rounded:,.{min(max(places, 0), 6)}f}"
+    return f"{rounded:,.{min(max(places, 0), 3)}f}"
 
 
 def duration(nanoseconds: float) -> str:
@@ -68,7 +69,7 @@ def quartiles(spread: Spread, unit: str = "ns") -> str:
 
 
 def ratio(value: float) -> str:
-    return f"{value:.2f}" if value < 9.995 else three_digits(value)
+    return three_digits(value) if not 0.0995 <= value < 9.995 else f"{value:.2f}"
 
 
 def ratios(spread: Spread | None) -> tuple[str, str]:
