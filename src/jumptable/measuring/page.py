@@ -79,8 +79,8 @@ def _text(value: object) -> str:
 
 
 def _named(title: str) -> str:
-    """A heading must not be empty."""
-    return title if title.strip() else "Without a name"
+    """As `_text`; a heading must not be empty."""
+    return _text(title) if title.strip() else "Without a name"
 
 
 def _measured(rows: Sequence[Row]) -> list[Row]:
@@ -186,7 +186,7 @@ def _missing(absent: Sequence[tuple[str, str]]) -> Iterator[str]:
     if absent:
         yield '<ul class="missing">'
         for name, why in absent:
-            yield f"<li><strong>{_text(name)}</strong> is not here: {_text(why)}</li>"
+            yield f"<li><strong>{_named(name)}</strong> is not here: {_text(why)}</li>"
         yield "</ul>"
 
 
@@ -201,7 +201,7 @@ def _curves(curves: Sequence[Curve], draw: ModuleType) -> Iterator[str]:
     yield "logarithmic; the pale bar at each point spans its quartiles.</p>"
     yield '<div class="curves">'
     for number, one in enumerate(curves):
-        yield f"<section><h3>{_text(_named(one.title))}</h3>"
+        yield f"<section><h3>{_named(one.title)}</h3>"
         if one.about:
             yield f"<p>{_text(one.about)}</p>"
         if any(one.series.values()):
@@ -221,7 +221,7 @@ def _experiments(experiments: Sequence[Experiment]) -> Iterator[str]:
     yield "<p>Some things look like opportunities. Here is what each of them brought, on this "
     yield 'machine.</p><div class="experiments">'
     for one in experiments:
-        yield f"<section><h3>{_text(_named(one.idea))}</h3>"
+        yield f"<section><h3>{_named(one.idea)}</h3>"
         if one.trials:
             yield from _trials(one)
         if one.verdict:
@@ -232,16 +232,17 @@ def _experiments(experiments: Sequence[Experiment]) -> Iterator[str]:
 
 
 def _trials(one: Experiment) -> Iterator[str]:
+    yield f'<div class="box" tabindex="0" role="group" aria-label="Trials: {_text(one.idea)}">'
     yield f'<table class="trials"><caption class="hidden">Trials: {_text(one.idea)}</caption>'
     yield '<thead><tr><th scope="col">Trial</th><th scope="col" class="number">Median</th>'
     yield '<th scope="col" class="number">Quartiles</th></tr></thead><tbody>'
     for trial in one.trials:
         share = _share(trial, one.trials)
         bar = f'<span class="bar" style="width:{share:.1%}"></span>' if share is not None else ""
-        yield f'<tr><th scope="row">{_text(trial.name)}{bar}</th>'
+        yield f'<tr><th scope="row">{_named(trial.name)}{bar}</th>'
         yield f'<td class="number">{_text(quantity(trial.spread.median, trial.unit))}</td>'
         yield f'<td class="number">{_text(quartiles(trial.spread, trial.unit))}</td></tr>'
-    yield "</tbody></table>"
+    yield "</tbody></table></div>"
 
 
 def _share(trial: Trial, trials: Sequence[Trial]) -> float | None:
@@ -287,7 +288,7 @@ def _row_numbers(rows: Sequence[Row]) -> Iterator[str]:
 def _number_row(row: Row) -> str:
     about = f'<span class="about">{_text(row.about)}</span>' if row.about else ""
     remark = f'<strong class="remark">{UNSTABLE}</strong>' if row.unstable else ""
-    name = f'<tr><th scope="row">{_text(row.name)}{about}{remark}</th>'
+    name = f'<tr><th scope="row">{_named(row.name)}{about}{remark}</th>'
     if row.missing or not isfinite(row.spread.median):
         why = f"missing: {_text(row.missing)}" if row.missing else "not measured"
         return f'{name}<td colspan="5" class="soft">{why}</td><td>{_guide(row.guide)}</td></tr>'
@@ -316,11 +317,11 @@ def _guide(guide: Guide | None) -> str:
 
 def _curve_numbers(one: Curve) -> Iterator[str]:
     counts = sorted({count for points in one.series.values() for count, _ in points})
-    yield f'<div class="box" tabindex="0" role="group" aria-label="{_text(_named(one.title))}">'
-    yield f'<table class="points"><caption><span><strong>{_text(_named(one.title))}</strong>, '
+    yield f'<div class="box" tabindex="0" role="group" aria-label="{_named(one.title)}">'
+    yield f'<table class="points"><caption><span><strong>{_named(one.title)}</strong>, '
     yield f"{_text(one.unit)}: medians and quartiles</span></caption><thead><tr>"
-    yield f'<th scope="col">{_text(_named(one.counted))}</th>'
-    yield from (f'<th scope="col" class="number">{_text(name)}</th>' for name in one.series)
+    yield f'<th scope="col">{_named(one.counted)}</th>'
+    yield from (f'<th scope="col" class="number">{_named(name)}</th>' for name in one.series)
     yield "</tr></thead><tbody>"
     series = [dict(points) for points in one.series.values()]
     for count in counts:

@@ -34,7 +34,7 @@ h2 { font-size: 1.3rem; line-height: 1.3; letter-spacing: -.01em; margin: 3.2rem
   padding-top: 1.2rem; border-top: 1px solid var(--line); }
 h3 { font-size: 1rem; line-height: 1.4; margin: 1.8rem 0 .3rem; }
 p { margin: 0 0 .8rem; max-width: 44rem; }
-h1, h2, h3, p, li, dd, caption { overflow-wrap: anywhere; }
+h1, h2, h3, p, li, dt, dd, caption, tbody th { overflow-wrap: anywhere; }
 .lead { font-size: 1.1rem; }
 .soft, footer { color: var(--soft); }
 .hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%);
@@ -71,18 +71,19 @@ th, td { text-align: left; vertical-align: top; padding: .35rem 1rem .35rem 0;
   border-bottom: 1px solid var(--line); }
 th:last-child, td:last-child { padding-right: 0; }
 thead th { color: var(--soft); font-weight: 500; vertical-align: bottom; }
-tbody th { font-weight: 400; }
+tbody th { font-weight: 400; min-width: 7rem; }
 th[scope=rowgroup] { font-weight: 600; padding-top: 1.2rem; }
 .number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 .full { min-width: 48rem; } .full tbody th[scope=row] { width: 17rem; }
 .about { display: block; color: var(--soft); font-size: .8125rem; }
 .remark { display: block; color: var(--warn); font-size: .8125rem; font-weight: 600; }
 td .figure { white-space: nowrap; }
+.experiments .box { margin-bottom: 0; }
 .trials td, .trials th { padding: .25rem .8rem .25rem 0; }
 .bar { display: block; height: 4px; margin-top: .3rem; border-radius: 2px;
   background: var(--series-4); min-width: 2px; }
 .verdict { margin-top: .6rem; font-weight: 600; }
-dl { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: .25rem 1.5rem;
+dl { display: grid; grid-template-columns: fit-content(40%) minmax(0, 1fr); gap: .25rem 1.5rem;
   margin: 0; font-size: .9rem; }
 dt { color: var(--soft); } dd { margin: 0; }
 @media (max-width: 52rem) {

@@ -60,7 +60,8 @@ def amount(value: float) -> str:
 
 
 def quartiles(spread: Spread, unit: str = "ns") -> str:
-    if not isfinite(spread.low) or not isfinite(spread.high):
+    """Nothing where there is no spread: of a size, or what was measured once."""
+    if not isfinite(spread.low) or not isfinite(spread.high) or spread.low == spread.high:
         return "-"
     low, high = quantity(spread.low, unit), quantity(spread.high, unit)
     first, _, own = low.partition(" ")
