@@ -14,9 +14,11 @@ from pathlib import Path
 
 from Cython.Build import cythonize
 from setuptools import Extension, setup
+from setuptools.command.build_py import build_py
 
 SOURCES = Path("src")
 GENERATED = Path("build/generated")
+GO = Path("benchmarks/go")
 
 if sys.platform == "win32":
     compile_args, link_args = ["/std:c11", "/O2"], []
@@ -57,7 +59,27 @@ extensions = [
     for source in sorted(SOURCES.rglob("*.pyx"))
 ]
 
+
+class BuildPython(build_py):
+    """Installs Go's host and plugin too, which ``python -m jumptable bench`` builds."""
+
+    def run(self):
+        super().run()
+        if not self.editable_mode:  # there they are found where they are
+            for source, target in self._go():
+                self.mkpath(str(target.parent))
+                self.copy_file(str(source), str(target), preserve_mode=False)
+
+    def get_outputs(self, include_bytecode=True):
+        return [*super().get_outputs(include_bytecode), *(str(target) for _, target in self._go())]
+
+    def _go(self):
+        folder = Path(self.build_lib, "jumptable/measuring/go")
+        return [(source, folder / source.name) for source in sorted(GO.glob("*.go"))]
+
+
 setup(
+    cmdclass={"build_py": BuildPython},
     ext_modules=cythonize(
         extensions,
         build_dir="build/cython",

@@ -17,6 +17,12 @@ problems = [f"{name} is in the wheel" for name in inside if name.endswith((".c",
 problems += [f"{name} is generated, and in the sdist" for name in sources if "build/" in name]
 if "jumptable/py.typed" not in inside:
     problems.append("the wheel has no py.typed")
+go = [name for name in sorted(sources) if name.startswith("benchmarks/go/")]
+if {PurePosixPath(name).name for name in go} != {"host.go", "plugin.go"}:
+    problems.append(f"benchmarks/go has {go} in the sdist, expected host.go and plugin.go")
+for name in go:
+    if name.replace("benchmarks", "jumptable/measuring") not in inside:
+        problems.append(f"{name} is not in the wheel")
 for name in sorted(sources):
     path = PurePosixPath(name)
     if not name.startswith("src/jumptable/"):

@@ -6,8 +6,6 @@ Run by conftest.py. Prints the path of what was built.
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
 import sys
 import sysconfig
 from importlib import import_module
@@ -107,17 +105,14 @@ def empty(folder: Path) -> str:
 
 
 def go(folder: Path) -> str:
-    """The Go host; its plugin is beside it. Both are built together, as Go demands."""
-    if shutil.which("go") is None:
-        sys.exit("go is not installed")
-    target = folder / "go"
-    target.mkdir(exist_ok=True)
-    settings = {**os.environ, "GO111MODULE": "off", "CGO_ENABLED": "1"}
-    for mode, name in (("plugin", "plugin.so"), ("exe", "host")):
-        source = NATIVE / "go" / f"{Path(name).stem}.go"
-        command = ["go", "build", f"-buildmode={mode}", "-o", str(target / name), str(source)]
-        subprocess.run(command, check=True, env=settings)
-    return str(target / "host")
+    """The folder of the Go host and its plugin, built as `python -m jumptable bench` does."""
+    from jumptable.measuring.ladder import UnavailableError, gobuild
+
+    try:
+        gobuild.build(gobuild.installed(), gobuild.sources(), folder / "go")
+    except UnavailableError as error:
+        sys.exit(str(error))
+    return str(folder / "go")
 
 
 def with_nanobind(folder: Path) -> str:

@@ -25,6 +25,7 @@ __all__ = ["Competitors", "Way", "contestants"]
 HERE = Path(__file__).parent
 SOURCES = [
     *sorted(path for path in (HERE / "native").rglob("*") if path.is_file()),
+    *sorted((HERE / "go").glob("*.go")),
     *sorted(Path(jumptable.get_include(), "jumptable").iterdir()),
     *(HERE / "build.py", HERE / "signatures.py"),
 ]

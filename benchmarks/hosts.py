@@ -1,11 +1,10 @@
-"""Hosts that are not Python: loops of native/host.c, and a process of native/go/host.go."""
+"""Hosts that are not Python: loops of native/host.c, and a process of go/host.go."""
 
 from __future__ import annotations
 
 import os
 import shlex
 import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from types import ModuleType
 import pytest
 
 from competitors import Competitors
+from jumptable.measuring.ladder import gobuild
 from jumptable.measuring.timing import Contestant
 
 __all__ = ["GO_CACHED", "go_host", "host_of", "in_c"]
@@ -42,25 +42,10 @@ def in_c(name: str, run: Callable[[int | None, int], float], address: int | None
 
 
 @contextmanager
-def go_host(path: str) -> Iterator[list[Contestant]]:
-    """What native/go/host.go times, each turn at a request."""
-    command = [path, str(Path(path).with_name("plugin.so"))]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
-    ) as process:
-        requests, answers = process.stdin, process.stdout
-        assert requests is not None
-        assert answers is not None
-
-        def asking(how: str) -> Callable[[int], int]:
-            def loop(count: int) -> int:
-                requests.write(f"{how} {count}\n")
-                return int(answers.readline())
-
-            return loop
-
+def go_host(folder: str) -> Iterator[list[Contestant]]:
+    """What go/host.go times, each turn at a request."""
+    with gobuild.start(Path(folder)) as process:
         yield [
-            Contestant(GO_CACHED, asking("plugin")),
-            Contestant("Go: a direct call", asking("direct")),
+            Contestant(GO_CACHED, process.loop("cached")),
+            Contestant("Go: a direct call", process.loop("direct")),
         ]
-        requests.close()

@@ -22,7 +22,7 @@ INTERRUPTED = 130
 BROKEN_PIPE = 141
 USAGE = 2
 
-ROUNDS, QUICK_ROUNDS = 5_000, 500
+ROUNDS, QUICK_ROUNDS = 1_500, 150
 
 EXAMPLES = """\
 examples:
@@ -227,7 +227,8 @@ def _bench(options: argparse.Namespace) -> int:
             report.check_writable(options.json)
         except OSError as error:
             return _cannot_write(repr(options.json), error.strerror)
-    rungs, measurement = ladder.climb(QUICK_ROUNDS if options.quick else ROUNDS)
+    climbed = ladder.climb(QUICK_ROUNDS if options.quick else ROUNDS, quick=options.quick)
+    rungs, measurement = climbed.rows, climbed.measurement
     facts = machine.describe()
     if options.json != "-":
         report.print_ladder(rungs, measurement, facts)

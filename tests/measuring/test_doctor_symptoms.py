@@ -87,7 +87,7 @@ def test_bad_modules(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_clean_modules(folder: Path) -> None:
     """And an extension module."""
-    targets = [Target("an extension module", "jumptable.measuring.native")]
+    targets = [Target("an extension module", "jumptable.measuring.loops")]
     for name, text in CLEAN.items():
         targets.append(Target(name, f"clean_{len(targets)}"))
         (folder / f"{targets[-1].target}.py").write_text(text)

@@ -1,53 +1,218 @@
-"""The cost ladder: every rung is there, and every rung does the same work."""
+"""The cost ladder: every rung is there, every rung does the same work, and none stops another."""
 
 from __future__ import annotations
 
-import ctypes
+import importlib.util
 import json
+import math
+import shutil
+from collections.abc import Callable
 
 import pytest
 
 import jumptable
 from jumptable.measuring import ladder, report
-from jumptable.measuring.native import repeat_call
+from jumptable.measuring.ladder import calls, compiled, mathlibrary, rung
+from jumptable.measuring.ladder.rung import Preparation, expression
+from jumptable.measuring.timing import Contestant, Measurement
 
-NAMES = [
-    "direct Python call",
-    "Python callable through a look-up",
-    "native function through a look-up",
-    "Cython plugin's C function",
-    "native function, called from C",
-    "ctypes, argtypes set",
-    "cffi, ABI mode",
-    "look-up in the hot path",
-    "open and look-up in the hot path",
-    "import_module in the hot path",
-    "reflection: inspect, bind, call",
-]
+GROUPS = {
+    "calls from Python": [
+        "direct Python call",
+        "builtin function",
+        "native function, looked up once",
+        "native plugin through a facade",
+        "Python plugin through a facade",
+        "interface call through a facade",
+        "Cython plugin's C function",
+    ],
+    "calls from C": ["C: direct call", "C: function pointer", "C: slot of a table"],
+    "counters": [
+        "counter.add()",
+        "C: add, padded",
+        "C: add, unpadded",
+        "C: two threads add, padded",
+        "C: two threads add, unpadded",
+    ],
+    "other ways to call": [
+        "ctypes, argtypes set",
+        "cffi, ABI mode",
+        "reflection: getattr by name",
+        "reflection: signature.bind",
+    ],
+    "hooks": ["pluggy, stock", "pluggy, compiled"],
+    "dispatch by type": ["singledispatch, stock", "singledispatch, compiled"],
+    "left in the hot path": [
+        "look-up in the hot path",
+        "open in the hot path",
+        "open and look-up in the hot path",
+        "import_module in the hot path",
+        "first open of a library",
+    ],
+    "sandboxes and other processes": [
+        "WebAssembly: wasmtime",
+        "gRPC over a Unix socket",
+        "subprocess",
+    ],
+    "Go's plugin package": [
+        "Go: direct call",
+        "Go: cached function",
+        "Go: interface call",
+        "Go: Lookup",
+        "Go: Open, already open",
+        "Go: reflect call",
+        "Go: exec",
+    ],
+    "the machine itself": ["a chain of multiplications"],
+}
+NAMES = [name for names in GROUPS.values() for name in names]
+
+# What a machine may lack, by the rows that then say so.
+OPTIONAL = {
+    "cffi": ["cffi, ABI mode"],
+    "wasmtime": ["WebAssembly: wasmtime"],
+    "grpc": ["gRPC over a Unix socket"],
+    "pluggy": ["pluggy, stock", "pluggy, compiled"],
+}
+
+
+def absent() -> set[str]:
+    """The rows that cannot be here."""
+    rows = {
+        name
+        for module, names in OPTIONAL.items()
+        for name in names
+        if importlib.util.find_spec(module) is None
+    }
+    if shutil.which("go") is None:
+        rows |= set(GROUPS["Go's plugin package"])
+    try:
+        ladder.counting.two_processors()
+    except ladder.UnavailableError:
+        rows |= {"C: two threads add, padded", "C: two threads add, unpadded"}
+    return rows
+
+
+@pytest.fixture(scope="module")
+def climbed(tmp_path_factory: pytest.TempPathFactory) -> ladder.Climbed:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JUMPTABLE_CACHE", str(tmp_path_factory.mktemp("cache") / "jumptable"))
+        return ladder.climb(3)
 
 
 def test_all_rungs_are_there_in_order() -> None:
-    assert [rung.name for rung in ladder.rungs()] == NAMES
+    assert [one.name for one in ladder.RUNGS] == NAMES
     assert NAMES[0] == ladder.BASELINE
+    assert NAMES[-1] == ladder.YARDSTICK
+    for group, names in GROUPS.items():
+        assert [one.name for one in ladder.RUNGS if one.group == group] == names
 
 
-def test_a_rung_is_timed_or_says_why_not() -> None:
-    for rung in ladder.rungs():
-        assert (rung.contestant is None) == bool(rung.missing)
+def test_each_says_in_a_sentence_what_is_timed() -> None:
+    abouts = [one.about for one in ladder.RUNGS]
+    assert all(about[0].isupper() or about[0].islower() for about in abouts)
+    assert all(about.endswith(".") and 20 < len(about) < 160 for about in abouts)
+
+
+def test_the_guide_stands_beside_its_counterparts_and_nothing_else() -> None:
+    found: dict[tuple[float, float], list[str]] = {}
+    for one in ladder.RUNGS:
+        if one.guide is not None:
+            found.setdefault((one.guide.low, one.guide.high), []).append(one.name)
+    assert found == {
+        (1, 1): ["direct Python call", "C: direct call", "Go: direct call"],
+        (5, 5): ["native function, looked up once", "C: slot of a table", "Go: cached function"],
+        (5, 10): ["interface call through a facade", "Go: interface call"],
+        (100, 1000): ["look-up in the hot path", "Go: Lookup"],
+        (500, 1000): ["reflection: signature.bind", "Go: reflect call"],
+        (1e6, 1e7): ["first open of a library"],
+        (500, 10_000): ["WebAssembly: wasmtime"],
+        (50_000, 100_000): ["gRPC over a Unix socket"],
+        (1e6, 1e6): ["subprocess", "Go: exec"],
+    }
+
+
+def test_a_climb_has_a_row_for_each_rung(climbed: ladder.Climbed) -> None:
+    assert [row.name for row in climbed.rows] == NAMES
+    for row, one in zip(climbed.rows, ladder.RUNGS, strict=True):
+        assert (row.group, row.about, row.guide) == (one.group, one.about, one.guide)
+        assert len(row.runs) == (not row.missing)
+
+
+def test_what_can_be_here_is(climbed: ladder.Climbed) -> None:
+    missing = {row.name: row.missing for row in climbed.rows if row.missing}
+    assert set(missing) == absent(), missing
+
+
+def test_a_run_has_rounds_and_ratios(climbed: ladder.Climbed) -> None:
+    for row in climbed.rows:
+        for run in row.runs:
+            assert run.rounds == len(run.values) == 3
+            assert run.minimum >= 0 and run.loops > 0
+            if row.name not in absent():
+                assert len(run.ratios) == 3
+
+
+def test_no_row_costs_nothing_but_what_c_can_hide(climbed: ladder.Climbed) -> None:
+    for row in climbed.rows:
+        if row.runs and not row.name.startswith("C:"):
+            assert row.minimum > 0, row.name
+
+
+@pytest.mark.parametrize(
+    ("names", "module", "attribute"),
+    [
+        (GROUPS["calls from Python"][:1], calls.example_python, "magnitude"),
+        (["reflection: signature.bind"], calls.example_python, "magnitude"),
+        (["import_module in the hot path"], calls.example_python, "magnitude"),
+        (["reflection: getattr by name"], calls.example_python, "magnitude"),
+        (["builtin function"], math, "fabs"),
+    ],
+)
+def test_a_rung_that_gives_another_result_is_not_timed(
+    names: list[str], module: object, attribute: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, attribute, lambda x: x)
+    for row in ladder.climb(1, only=names).rows:
+        assert row.missing == "it failed: ValueError: the call gave -1.5, expected 1.5"
+
+
+def test_another_c_function_is_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    floor = ladder.math_library().lookup("floor", "double(double)")
+    for module in (calls, compiled):
+        monkeypatch.setattr(module, "FABS", ("floor", "double(double)"))
+    names = ["native function, looked up once", "C: function pointer"]
+    assert floor(-1.5) == -2
+    wanted = ["the call gave -2.0, expected 1.5"]
+    wanted += ["the call gave [-2.0, -2.0, -2.0], expected [1.5, 1.5, 1.5]"]
+    found = [row.missing for row in ladder.climb(1, only=names).rows]
+    assert found == [f"it failed: ValueError: {text}" for text in wanted]
+
+
+def test_an_expression_runs_all_its_lines() -> None:
+    seen: list[float] = []
+
+    def keep(x: float) -> None:
+        seen.append(x)
+
+    timed = expression("two lines", "keep(x)\nabs(x)", {"keep": keep, "abs": abs})
+    assert seen == [rung.TRIED]
+    timed.loop(3)
+    assert seen[1:] == [rung.ARGUMENT] * 3
 
 
 def test_a_machine_without_a_math_library_has_all_rungs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ladder, "ELSEWHERE", ("libthere_is_no_such.so.99", "/no/such/*.so"))
-    monkeypatch.setattr(ladder, "LIBRARIES", {})
+    monkeypatch.setattr(mathlibrary, "ELSEWHERE", ("libthere_is_no_such.so.99", "/no/such/*.so"))
+    monkeypatch.setattr(mathlibrary, "LIBRARIES", {})
     ladder.math_library.cache_clear()
     try:
-        rungs = ladder.rungs()
+        rows = ladder.climb(1, only=GROUPS["calls from Python"]).rows
     finally:
         ladder.math_library.cache_clear()
-    assert [rung.name for rung in rungs] == NAMES
-    missing = [rung.name for rung in rungs if rung.missing == "no C math library found"]
-    assert "native function through a look-up" in missing
-    assert "direct Python call" not in missing
+    reasons = {row.name: row.missing for row in rows}
+    looked = "no C math library found; looked for libthere_is_no_such.so.99, /no/such/*.so"
+    assert reasons["native function, looked up once"] == looked
+    assert reasons["direct Python call"] == ""
 
 
 def test_the_math_library_has_fabs() -> None:
@@ -56,34 +221,120 @@ def test_the_math_library_has_fabs() -> None:
 
 def test_the_example_plugins_do_the_same() -> None:
     native = jumptable.open("jumptable.measuring.example").lookup("magnitude", "double(double)")
-    scripted = jumptable.open("jumptable.measuring.example_python").lookup("magnitude")
+    module = jumptable.open("jumptable.measuring.example_python")
     for x in (0.0, 1.5, -1.5, float("inf"), float("-inf")):
-        assert native(x) == scripted(x) == abs(x)
+        assert native(x) == module.lookup("magnitude")(x) == abs(x)
+        assert module.lookup("New")().magnitude(x) == abs(x)
 
 
-@pytest.mark.parametrize("count", [0, 1, 1000])
-def test_the_c_loop_calls_as_often_as_asked(count: int) -> None:
-    calls: list[float] = []
-
-    def count_it(x: float) -> float:
-        calls.append(x)
-        return x
-
-    counted = ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_double)(count_it)
-    address = ctypes.cast(counted, ctypes.c_void_p).value
-    assert address is not None
-    repeat_call(address, 2.5, count)
-    assert calls == [2.5] * count
+# ---- how it is climbed ----------------------------------------------------------------------
 
 
-def test_the_c_loop_refuses_null() -> None:
-    with pytest.raises(ValueError, match="NULL"):
-        repeat_call(0, 1.0, 1)
+def rung_of(name: str, make: Callable[[Preparation], Contestant]) -> ladder.Rung:
+    return ladder.Rung(name, "a group", "Something.", make)
 
 
-def test_the_document_has_every_rung_and_is_json() -> None:
-    rungs, measurement = ladder.climb(3)
-    document = report.ladder_document(rungs, measurement, {"cpu": "test"})
+def steady(name: str) -> ladder.Rung:
+    return rung_of(name, lambda preparation: Contestant(name, lambda count: 10 * count))
+
+
+def failing(error: Exception) -> Callable[[Preparation], Contestant]:
+    def make(preparation: Preparation) -> Contestant:
+        raise error
+
+    return make
+
+
+def test_a_maker_that_fails_is_a_missing_row_and_stops_no_other() -> None:
+    rungs = [
+        rung_of("not here", failing(ladder.UnavailableError("it is not installed: buy it"))),
+        rung_of("broken", failing(OSError("first line\nsecond line"))),
+        rung_of("silent", failing(RuntimeError())),
+        steady(ladder.BASELINE),
+    ]
+    rows = ladder.climb(2, rungs=rungs).rows
+    assert [row.missing for row in rows] == [
+        "it is not installed: buy it",
+        "it failed: OSError: first line",
+        "it failed: RuntimeError()",
+        "",
+    ]
+    assert rows[3].spread.median == 10
+
+
+def test_one_that_fails_while_it_is_timed_is_missing_too() -> None:
+    calls: list[int] = []
+
+    def loop(count: int) -> int:
+        calls.append(count)
+        if len(calls) > 3:
+            raise ConnectionError("the other end is gone")
+        return 10 * count
+
+    broken = rung_of("broken", lambda preparation: Contestant("broken", loop))
+    rows = ladder.climb(5, rungs=[broken, steady(ladder.BASELINE)]).rows
+    assert rows[0].missing == "it failed: ConnectionError: the other end is gone"
+    assert (rows[1].missing, rows[1].runs[0].rounds) == ("", 5)
+
+
+def test_only_some() -> None:
+    names = ["builtin function", "direct Python call"]
+    assert [row.name for row in ladder.climb(1, only=names).rows] == names[::-1]
+
+
+def test_a_row_that_there_is_not() -> None:
+    with pytest.raises(ValueError, match="unknown rows: 'fly'; expected some of: 'direct Python"):
+        ladder.climb(1, only=["fly", "builtin function"])
+
+
+def test_progress_is_told() -> None:
+    started: list[str] = []
+    asked: list[tuple[int, int]] = []
+
+    def go_on(done: int, rounds: int) -> bool:
+        asked.append((done, rounds))
+        return True
+
+    rungs = [steady("one"), steady("two")]
+    ladder.climb(2, rungs=rungs, starting=started.append, go_on=go_on)
+    assert started == ["one", "two"]
+    assert asked[-2:] == [(0, 2), (1, 2)]
+
+
+def test_a_stop_keeps_what_there_is() -> None:
+    found = ladder.climb(100, rungs=[steady("one")], go_on=lambda done, rounds: done < 7)
+    assert (found.measurement.rounds, found.rows[0].runs[0].rounds) == (7, 7)
+
+
+def test_a_stop_before_the_first_round() -> None:
+    found = ladder.climb(100, rungs=[steady("one")], go_on=lambda done, rounds: False)
+    assert found.measurement == Measurement({}, 0, 0)
+    assert found.rows[0].missing == "not measured: the bench was stopped before"
+    assert found.rows[0].runs == ()
+
+
+def test_the_same_order_for_the_same_seed() -> None:
+    def order(seed: int) -> list[str]:
+        turns: list[str] = []
+
+        def noted(name: str) -> ladder.Rung:
+            def loop(count: int) -> int:
+                turns.append(name)
+                return 10 * count
+
+            return rung_of(name, lambda preparation: Contestant(name, loop))
+
+        ladder.climb(9, seed=seed, rungs=[noted(name) for name in "abc"])
+        return turns
+
+    assert order(1) == order(1) != order(2)
+
+
+# ---- how it is shown ------------------------------------------------------------------------
+
+
+def test_the_document_has_every_rung_and_is_json(climbed: ladder.Climbed) -> None:
+    document = report.ladder_document(climbed.rows, climbed.measurement, {"cpu": "test"})
     assert json.loads(json.dumps(document)) == document
     assert (document["schema"], document["baseline"]) == ("jumptable-bench/1", NAMES[0])
     assert document["rounds"] == 3

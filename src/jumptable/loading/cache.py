@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Final
 
-__all__ = ["VARIABLE", "folder", "name_for", "prune", "read", "write"]
+__all__ = ["VARIABLE", "folder", "name_for", "own_folder", "prune", "read", "write"]
 
 VARIABLE: Final = "JUMPTABLE_CACHE"
 OFF = ("off", "0")
@@ -52,6 +52,19 @@ def folder() -> str | None:
         if not os.path.isabs(base):  # which the XDG specification says to ignore
             base = os.path.expanduser("~/.cache")
     return os.path.join(base, "jumptable") if os.path.isabs(base) else None
+
+
+def own_folder() -> str | None:
+    """`folder`, made if it was not there; None if others may write it, or if there cannot be one.
+
+    For what `write` does not write, such as programs: whoever keeps them there replaces them in
+    one step too, and makes them again when they do not work.
+    """
+    where = folder()
+    try:
+        return where if where is not None and _make(where) else None
+    except OSError:
+        return None
 
 
 def name_for(kind: str, key: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import os
 import re
-import signal
 import subprocess
 import sys
 import tempfile
@@ -13,11 +12,12 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
+from .processgroup import end_group, ends, own_group
+
 __all__ = ["Outcome", "run"]
 
 # What a child may need for everything but opening the plugin; nothing that is measured.
 GRACE = 60.0
-LONGEST_PAUSE = 0.005
 FRAME = re.compile(r'^  File "(.*)", line (\d+) in (.*)$')
 MOST_OUTPUT = 2000
 
@@ -79,40 +79,15 @@ def _options() -> list[str]:
 
 def _wait(command: list[str], out: Any, err: Any, timeout: float) -> tuple[int, bool]:
     """The exit status, and whether it had to be ended."""
-    options: dict[str, Any] = {"start_new_session": True} if os.name == "posix" else {}
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, **options)
+    process = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, **own_group()
+    )
     ended = False
     try:
-        ended = _ends(process, time.monotonic() + timeout)
+        ended = ends(process, time.monotonic() + timeout)
     finally:
-        _end(process)
+        end_group(process)
     return process.returncode, not ended
-
-
-def _ends(process: subprocess.Popen[bytes], deadline: float) -> bool:
-    """Wait, and leave it unreaped where that can be: then its number is nobody else's yet."""
-    pause = 0.001
-    while time.monotonic() < deadline:
-        if hasattr(os, "waitid"):
-            flags = os.WEXITED | os.WNOHANG | os.WNOWAIT
-            if os.waitid(os.P_PID, process.pid, flags) is not None:
-                return True
-        elif process.poll() is not None:
-            return True
-        time.sleep(pause)
-        pause = min(pause * 1.5, LONGEST_PAUSE)
-    return False
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    if os.name == "posix":
-        try:
-            os.killpg(process.pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            pass  # macOS refuses a group of which only the unreaped process is left
-    elif process.poll() is None:
-        process.kill()
-    process.wait()
 
 
 def _read(path: str) -> str:

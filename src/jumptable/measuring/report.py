@@ -8,7 +8,8 @@ import shutil
 import sys
 from collections.abc import Sequence
 
-from .ladder import BASELINE, Rung
+from .ladder import BASELINE
+from .results import Row
 from .timing import Measurement, Timing
 
 __all__ = ["check_writable", "ladder_document", "print_ladder", "print_table", "write_json",
@@ -52,7 +53,7 @@ def plain_table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str
 
 
 def print_ladder(
-    rungs: Sequence[Rung], measurement: Measurement, machine: dict[str, str | int]
+    rungs: Sequence[Row], measurement: Measurement, machine: dict[str, str | int]
 ) -> None:
     """Print the machine's facts and the ladder on the standard output."""
     rounds = f"{measurement.rounds}, interleaved; the empty loop is subtracted"
@@ -63,8 +64,8 @@ def print_ladder(
     print_table(title, HEADINGS, [_cells(rung, measurement) for rung in rungs])
 
 
-def _cells(rung: Rung, measurement: Measurement) -> list[str]:
-    if rung.contestant is None:
+def _cells(rung: Row, measurement: Measurement) -> list[str]:
+    if rung.missing:
         return [f"{rung.name} ({rung.missing})", *["-"] * (len(HEADINGS) - 1)]
     timing, ratio = measurement[rung.name], measurement.ratio(rung.name, BASELINE)
     return [
@@ -82,7 +83,7 @@ def nanoseconds(value: float) -> str:
 
 
 def ladder_document(
-    rungs: Sequence[Rung], measurement: Measurement, machine: dict[str, str | int]
+    rungs: Sequence[Row], measurement: Measurement, machine: dict[str, str | int]
 ) -> dict[str, object]:
     """The ladder as JSON: times in nanoseconds per call, ratios to the row ``baseline``."""
     return {
@@ -95,8 +96,8 @@ def ladder_document(
     }
 
 
-def _entry(rung: Rung, measurement: Measurement) -> dict[str, object]:
-    if rung.contestant is None:
+def _entry(rung: Row, measurement: Measurement) -> dict[str, object]:
+    if rung.missing:
         return {"name": rung.name, "missing": rung.missing}
     ratio = measurement.ratio(rung.name, BASELINE)
     return {

@@ -1,0 +1,50 @@
+"""Third-party packages, which may be missing, or unfit for this interpreter."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib import import_module
+from typing import Any
+
+from .rung import UnavailableError
+
+__all__ = ["command", "package"]
+
+ENABLES_GIL = 3
+
+
+def package(module: str, distribution: str, extra: str = "bench") -> Any:
+    """A module of a package that an extra brings."""
+    if module not in sys.modules and _enables_gil(module):
+        raise UnavailableError(
+            f"{distribution} would enable the GIL for everything else: "
+            "run the bench on an interpreter with a GIL"
+        )
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name != module:
+            raise
+        raise UnavailableError(
+            f'{distribution} is not installed: pip install "jumptable[{extra}]"'
+        ) from None
+
+
+def command(code: str, *arguments: str) -> list[str]:
+    """Runs code in an interpreter that finds the same modules as this one."""
+    path = [entry for entry in sys.path if isinstance(entry, str)]
+    return [sys.executable, "-c", f"import sys; sys.path[:] = {path!r}\n{code}", *arguments]
+
+
+def _enables_gil(module: str) -> bool:
+    if getattr(sys, "_is_gil_enabled", lambda: True)():
+        return False
+    code = f"import {module}\nsys.exit({ENABLES_GIL} * sys._is_gil_enabled())"
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", *command(code)[1:]],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+    )
+    return done.returncode == ENABLES_GIL
