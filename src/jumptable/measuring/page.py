@@ -206,7 +206,10 @@ def _curves(curves: Sequence[Curve], draw: ModuleType) -> Iterator[str]:
             yield f"<p>{_text(one.about)}</p>"
         if any(one.series.values()):
             yield draw.curve(one, f"curve-{number}")
-        yield from _missing([("This curve", one.missing)] if one.missing else [])
+        if one.missing and one.series:
+            yield f'<p class="soft">Not all of it is here: {_text(one.missing)}</p>'
+        elif one.missing:
+            yield from _missing([("This curve", one.missing)])
         yield "</section>"
     yield "</div></section>"
 
