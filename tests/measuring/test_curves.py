@@ -15,9 +15,11 @@ from typing import Any
 
 import pytest
 
+from jumptable.loading.discovery import entry_points
 from jumptable.measuring import curves
 from jumptable.measuring.curves import distributions, drawn, generics, hooks, slots, threads
 from jumptable.measuring.curves.maker import Maker, Point
+from jumptable.measuring.ladder.counting import LINES
 from jumptable.measuring.timing import Contestant
 
 pytestmark = pytest.mark.thread_unsafe(reason="sys.path and the environment are changed meanwhile")
@@ -174,18 +176,18 @@ def test_words_are_as_far_apart_as_they_should_be(distance: int) -> None:
     words = threads.Words(5, distance)
     first, *others = words.addresses
     assert [address - first for address in others] == [distance * n for n in range(1, 5)]
-    assert first % threads.LINES == 0
+    assert first % LINES == 0
     start, count = words._memory.buffer_info()
     # Nothing else is as near as that.
     assert first >= start
-    assert words.addresses[-1] + threads.LINES <= start + count * words._memory.itemsize
+    assert words.addresses[-1] + LINES <= start + count * words._memory.itemsize
 
 
 def test_distributions_are_found(tmp_path: Path) -> None:
     distributions.generate(tmp_path, 20)
     assert len(list(tmp_path.glob("*.dist-info"))) == 20
     with distributions._looking([str(tmp_path)], str(tmp_path / "index")):
-        found = distributions.entry_points(group=distributions.GROUP)
+        found = entry_points(group=distributions.GROUP)
     assert sorted(point.name for point in found) == ["plugin_0", "plugin_10"]
 
 
