@@ -23,7 +23,7 @@ MOST_IMPORTS = 150
 DEEPEST_INDENT = 12
 
 STYLE = """
-:root { color-scheme: light dark; --ground: #fff; --ink: #1c2024; --soft: #5b6470;
+:root { --ground: #fff; --ink: #1c2024; --soft: #5b6470;
   --line: #d5dae0; --finding: #7a5ccc; --dependencies: #c77700; --own: #0b7f86;
   --error: #b3261e; --warning: #8a5a00; --note: #1b5fa8; --track: #eef1f4; }
 @media (prefers-color-scheme: dark) { :root { --ground: #15181c; --ink: #e6e9ed; --soft: #a0a9b4;
@@ -50,7 +50,8 @@ td.time { width: 40%; min-width: 8rem; } td[data-label=findings] { min-width: 8r
 .finding { background: var(--finding); } .dependencies { background: var(--dependencies); }
 .own { background: var(--own); }
 .key { display: inline-block; width: .8rem; height: .8rem; border-radius: 2px;
-  margin: 0 .3rem 0 1rem; }
+  margin-right: .4rem; }
+.part { white-space: nowrap; margin-right: 1rem; }
 ul.findings { list-style: none; padding: 0; }
 ul.findings > li { border-left: 4px solid var(--line); padding: .1rem 0 .1rem .8rem;
   margin: .8rem 0; }
@@ -62,6 +63,7 @@ dd { margin: 0; }
 summary { cursor: pointer; }
 @media (max-width: 45rem) {
   thead { position: absolute; clip-path: inset(50%); height: 1px; overflow: hidden; }
+  table, tbody { display: block; } th, td { overflow-wrap: anywhere; }
   tr { display: block; padding: .6rem 0; border-bottom: 1px solid var(--line); }
   th, td, th[scope=row], td.time { display: block; width: auto; max-width: none; border: 0;
     padding: 0; }
@@ -77,6 +79,7 @@ def page(diagnoses: Sequence[Diagnosis], document: dict[str, Any]) -> str:
         "<!DOCTYPE html>",
         '<html lang="en"><head><meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        '<meta name="color-scheme" content="light dark">',
         '<meta name="generator" content="jumptable doctor">',
         "<title>What opening plugins costs</title>",
         f"<style>{STYLE}</style></head><body><main>",
@@ -102,7 +105,8 @@ def _overview(diagnoses: Sequence[Diagnosis], document: dict[str, Any]) -> Itera
     yield f"<p>{_text(summary)}. Each was opened in fresh processes, {document['runs']} of them "
     yield "timed; the times are those of the run with the median total.</p>"
     keys = "".join(
-        f'<span class="key {part}" aria-hidden="true"></span>{name}' for part, name in PARTS
+        f'<span class="part"><span class="key {part}" aria-hidden="true"></span>{name}</span> '
+        for part, name in PARTS
     )
     yield f"<p>{keys}</p>"
     yield '<table role="table"><thead role="rowgroup"><tr role="row">'
