@@ -30,6 +30,7 @@ from threads import (
     in_threads,
     no_conclusion,
     repeated,
+    times_of,
     turns,
 )
 
@@ -162,8 +163,11 @@ def show(results: Results, found: dict[str, Scaling], rounds: int) -> None:
     headings = ["both threads call", "alone ns", "min", "together ns", "min"]
     headings += ["throughput", "quartiles", "target", "verdict"]
     title = "Two threads beside one: how much more they get done"
-    results.table(f"{title}  (median of {rounds} rounds)", headings, rows, entries)
+    heading = f"{title}  (median of {rounds} rounds)"
+    results.table(heading, headings, rows, entries, times_of(title, found))
     if not free_threaded():
-        print("this build has a GIL: threads that call Python take turns, about 1 is all there is")
+        results.note(
+            "this build has a GIL: threads that call Python take turns, about 1 is all there is"
+        )
     if problem is not None:
-        print(problem)
+        results.note(problem)
