@@ -190,8 +190,8 @@ def bench_swap(
     headings = ["table.bind(source)", *[f"us, {size} methods" for size in SIZES], "ns per method"]
     question = "A swap of a table's slots"
     title = f"{question}, median of {measurement.rounds} rounds"
-    times = entered(question, measurement, f"native plugins {METHODS}")
-    results.table(title, headings, rows, entries, times)
+    saved = entered(question, measurement, f"native plugins {METHODS}")
+    results.table(title, headings, rows, entries, saved)
 
 
 MAKING = "making the table"

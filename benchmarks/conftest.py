@@ -42,7 +42,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def saving(request: pytest.FixtureRequest) -> Saving:
-    found: Saving = request.config.pluginmanager.get_plugin(PLUGIN)
+    found = request.config.pluginmanager.get_plugin(PLUGIN)
+    assert isinstance(found, Saving)
     if not found.checking:
         print("\n" + "  ".join(f"{name}: {fact}" for name, fact in found.machine.items()))
     return found

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -91,8 +92,7 @@ class Saving:
         # To what costs nothing, no change can be given in per cent.
         if self.session is None or self.checking or not all(each > 0 for each in times.ns):
             return
-        from pytest_benchmark.stats import Metadata
-
+        stats: Any = import_module("pytest_benchmark.stats")
         entry = Entry(
             name=f"{node.name}: {times.name}",
             fullname=fullname,
@@ -101,7 +101,7 @@ class Saving:
             params={"contestant": times.name},
             extra_info=dict(times.facts),
         )
-        made = Metadata(entry, iterations=times.loops, options={})
+        made = stats.Metadata(entry, iterations=times.loops, options={})
         for each in times.ns:
             made.stats.update(each / 1e9)
         self.session.benchmarks.append(made)
