@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from jumptable.measuring import machine, report
+from jumptable.measuring import files, machine
 
 __all__ = ["Entry", "Saving", "Times"]
 
@@ -151,7 +151,7 @@ class Saving:
         """pytest-benchmark writes nothing where no times were entered; memory and counts are."""
         path = self.config.getoption("benchmark_json", None)
         if path and self.tables and not self.session.benchmarks:
-            report.write_json(str(path), {"benchmarks": [], "jumptable": self.document()})
+            files.write_json(str(path), {"benchmarks": [], "jumptable": self.document()})
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if self.session is None:

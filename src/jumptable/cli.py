@@ -207,9 +207,9 @@ def _doctor(options: argparse.Namespace) -> int:
         return _refuse(
             f'doctor needs {missing}, which is not installed: pip install "jumptable[doctor]"'
         )
-    from .measuring import doctorcommand
+    from .measuring.doctor import command
 
-    return doctorcommand.main(options, _refuse, _cannot_write)
+    return command.main(options, _refuse, _cannot_write)
 
 
 def _include(options: argparse.Namespace) -> int:
@@ -220,11 +220,11 @@ def _include(options: argparse.Namespace) -> int:
 
 
 def _bench(options: argparse.Namespace) -> int:
-    from .measuring import ladder, machine, report
+    from .measuring import files, ladder, machine, report
 
     if options.json is not None:
         try:
-            report.check_writable(options.json)
+            files.check_writable(options.json)
         except OSError as error:
             return _cannot_write(repr(options.json), error.strerror)
     rungs, measurement = ladder.climb(QUICK_ROUNDS if options.quick else ROUNDS)
@@ -234,7 +234,7 @@ def _bench(options: argparse.Namespace) -> int:
     if options.json is not None:
         document = report.ladder_document(rungs, measurement, facts)
         try:
-            report.write_json(options.json, document)
+            files.write_json(options.json, document)
         except OSError as error:
             if options.json == "-":
                 raise

@@ -13,7 +13,7 @@ import pytest
 
 import jumptable
 from jumptable import cli
-from jumptable.measuring import report
+from jumptable.measuring import files
 
 pytestmark = pytest.mark.thread_unsafe(reason="programs in processes of their own")
 
@@ -84,7 +84,7 @@ def test_a_failed_write_leaves_the_old_file(
 
     monkeypatch.setattr(os, "replace", fail)
     with pytest.raises(OSError, match="disk full"):
-        report.write_json(str(target), {})
+        files.write_json(str(target), {})
     assert target.read_text() == "old"
     assert os.listdir(tmp_path) == ["old.json"]
 
@@ -94,7 +94,7 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
     target, link = tmp_path / "target.json", tmp_path / "link.json"
     target.write_text("old")
     link.symlink_to(target)
-    report.write_json(str(link), {"new": True})
+    files.write_json(str(link), {"new": True})
     assert link.is_symlink()
     assert json.loads(target.read_text()) == {"new": True}
 
@@ -199,10 +199,10 @@ def test_an_output_that_is_full_or_closed() -> None:
 def test_a_replaced_file_keeps_its_mode(tmp_path: Path) -> None:
     file = tmp_path / "ladder.json"
     file.touch(mode=0o600)
-    report.write_json(str(file), {})
+    files.write_json(str(file), {})
     assert file.stat().st_mode & 0o777 == 0o600
 
 
 def test_an_empty_file_name_is_refused_before_measuring() -> None:
     with pytest.raises(OSError, match="No such file"):
-        report.check_writable("")
+        files.check_writable("")

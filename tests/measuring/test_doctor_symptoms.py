@@ -13,8 +13,8 @@ import pytest
 from tests.conftest import Compile
 from tests.measuring.doctor_modules import BAD, CLEAN, line_of
 
-from jumptable.measuring.doctor import Diagnosis, Target, diagnose
-from jumptable.measuring.findings import Finding
+from jumptable.measuring.doctor.diagnosis import Diagnosis, Target, diagnose
+from jumptable.measuring.doctor.findings import Finding
 
 psutil = pytest.importorskip("psutil")
 

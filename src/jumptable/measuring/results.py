@@ -46,7 +46,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Row:
-    """One way to call: what it costs here, or ``missing``: why it is not there and how to get it."""
+    """One way to call: what it costs here, or ``missing``: why not, and how to get it."""
 
     name: str
     group: str
@@ -57,7 +57,7 @@ class Row:
 
     @cached_property
     def spread(self) -> Spread:
-        """Median over all processes' stretches; quartiles of the rounds, averaged over processes."""
+        """Median over all stretches; quartiles of the rounds, averaged over processes."""
         if not self.runs:
             return Spread(nan, nan, nan)
         middle = Spread.of(value for run in self.runs for value in run.values).median

@@ -7,8 +7,9 @@ import json
 import sys
 from collections.abc import Callable
 
-from . import doctorpage, doctorreport, machine, report
-from .doctor import NoEntryPointsError, Target, diagnose, status, targets_of
+from .. import files, machine
+from . import page, report
+from .diagnosis import NoEntryPointsError, Target, diagnose, status, targets_of
 from .findings import printable
 
 __all__ = ["main"]
@@ -23,7 +24,7 @@ def main(
     for path in (options.json, options.html):
         if path is not None:
             try:
-                report.check_writable(path)
+                files.check_writable(path)
             except OSError as error:
                 return cannot_write(repr(path), error.strerror)
     try:
@@ -44,18 +45,18 @@ def main(
     finally:
         if shown is not None:
             print("\r\x1b[2K", end="", file=sys.stderr, flush=True)
-    document = doctorreport.document(found, machine.describe(), vars(options))
+    document = report.document(found, machine.describe(), vars(options))
     if "-" not in (options.json, options.html):
-        doctorreport.print_diagnoses(found, options.runs)
+        report.print_diagnoses(found, options.runs)
     texts: tuple[tuple[str | None, Callable[[], str]], ...] = (
         (options.json, lambda: json.dumps(document, indent=2) + "\n"),
-        (options.html, lambda: doctorpage.page(found, document)),
+        (options.html, lambda: page.page(found, document)),
     )
     for path, text in texts:
         if path is None:
             continue
         try:
-            report.write_text(path, text())
+            files.write_text(path, text())
         except OSError as error:
             if path == "-":
                 raise

@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from functools import wraps
 from time import perf_counter
 
-from .doctorimports import ImportTimer
+from .imports import ImportTimer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .doctorblame import owns
+from .blame import owns
 
 __all__ = ["FIXES", "SEVERITIES", "Finding", "Spot", "observed", "printable"]
 

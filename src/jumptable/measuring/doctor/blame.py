@@ -10,20 +10,21 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from .doctorimports import Record
-    from .doctorwatch import Event, Stack
+    from .imports import Record
+    from .watch import Event, Stack
 
 __all__ = ["Blame", "Place", "own_prefixes", "owns"]
 
 # (file, line, function)
 Place = tuple[str, int, str]
 
-PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+OURS = os.path.dirname(os.path.abspath(__file__))
+PACKAGE = os.path.dirname(os.path.dirname(OURS)) + os.sep
 # What opens and watches is nobody's doing, even if a part of this package is what is opened.
 MACHINERY = (
     os.path.join(PACKAGE, "loading", ""),
     os.path.join(PACKAGE, "binding", ""),
-    os.path.join(PACKAGE, "measuring", "doctor"),
+    os.path.join(OURS, ""),
 )
 # Of others they are part of what imports cost; that of native code has no line of its own.
 OWN_ONLY = ("regexes", "atexit")

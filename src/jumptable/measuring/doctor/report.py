@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from .doctor import Diagnosis, status
-from .doctortimes import Times
+from .diagnosis import Diagnosis, status
 from .findings import SEVERITIES, Finding, Spot, printable
+from .times import Times
 
 __all__ = ["PARTS", "UNKNOWN", "counted", "document", "milliseconds", "print_diagnoses"]
 

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from typing import Any
 
-from .doctor import Diagnosis
-from .doctorreport import PARTS, UNKNOWN, counted, milliseconds
-from .doctortimes import Import, Times
+from .diagnosis import Diagnosis
 from .findings import Finding, Spot, printable, size
+from .report import PARTS, UNKNOWN, counted, milliseconds
+from .times import Import, Times
 
 __all__ = ["page"]
 

@@ -11,15 +11,15 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..binding.suggest import suggestion
-from ..loading.discovery import entry_points
-from ..loading.registry import is_library
-from .doctorblame import Blame
-from .doctorchild import BROKEN
-from .doctorrun import Outcome, run
-from .doctortimes import Times, judge, median_run, split
+from ...binding.suggest import suggestion
+from ...loading.discovery import entry_points
+from ...loading.registry import is_library
+from .blame import Blame
+from .child import BROKEN
 from .findings import LEAST_MEMORY, SEVERITIES, Finding, Spot, observed, printable
 from .findings import spots as spots_of
+from .run import Outcome, run
+from .times import Times, judge, median_run, split
 
 __all__ = ["Diagnosis", "NoEntryPointsError", "Target", "diagnose", "status", "targets_of"]
 

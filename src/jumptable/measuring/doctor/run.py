@@ -16,6 +16,8 @@ from typing import Any
 __all__ = ["Outcome", "run"]
 
 # What a child may need for everything but opening the plugin; nothing that is measured.
+# The file whose frames are the opening thread's.
+CHILD = os.path.join("doctor", "child.py")
 GRACE = 60.0
 LONGEST_PAUSE = 0.005
 FRAME = re.compile(r'^  File "(.*)", line (\d+) in (.*)$')
@@ -61,7 +63,7 @@ def _command(job: dict[str, Any]) -> list[str]:
     path = [str(entry) for entry in sys.path if isinstance(entry, str)]
     code = (
         f"import sys; sys.path[:] = {path!r}\n"
-        f"from jumptable.measuring.doctorchild import main; main({job!r})"
+        f"from jumptable.measuring.doctor.child import main; main({job!r})"
     )
     return [sys.executable, *_options(), "-c", code]
 
@@ -143,6 +145,6 @@ def _stack(trace: str) -> list[tuple[str, int, str]]:
     for block in re.split(r"\n(?=\S)", trace):
         frames = [match.groups() for line in block.splitlines() if (match := FRAME.match(line))]
         stack = [(file, int(line), function) for file, line, function in frames]
-        if any(os.path.basename(file) == "doctorchild.py" for file, _, _ in stack):
+        if any(file.endswith(CHILD) for file, _, _ in stack):
             return stack
     return []

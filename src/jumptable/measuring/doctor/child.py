@@ -13,16 +13,16 @@ import os
 import sys
 from time import perf_counter
 
-from ..errors import PluginError
-from ..loading.registry import is_library, open
-from .doctorimports import ImportTimer
+from ...errors import PluginError
+from ...loading.registry import is_library, open
+from .imports import ImportTimer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, NoReturn
 
-    from .doctorblame import Blame
+    from .blame import Blame
 
 __all__ = ["BROKEN", "main"]
 
@@ -117,7 +117,7 @@ def _time(job: dict[str, Any], trace: int) -> dict[str, Any]:
 
 def _import_loading() -> None:
     """What this package needs for native libraries, which the first in a process pays for."""
-    from ..loading import complaints, debuginfo, embedded, nativebinds  # noqa: F401
+    from ...loading import complaints, debuginfo, embedded, nativebinds  # noqa: F401
 
 
 def _load_libraries(paths: list[str]) -> float:
@@ -139,8 +139,9 @@ def _load_libraries(paths: list[str]) -> float:
 
 
 def _watch(job: dict[str, Any], trace: int) -> dict[str, Any]:
-    from . import doctorblame, doctorstate  # noqa: F401  doctorblame cannot be had any more then
-    from .doctorwatch import Watch
+    from . import state
+    from .blame import Blame  # noqa: F401  cannot be had any more then
+    from .watch import Watch
 
     answer: dict[str, Any] = {}
     process = _getpid()
@@ -148,14 +149,14 @@ def _watch(job: dict[str, Any], trace: int) -> dict[str, Any]:
     started_by: list[str] = []
 
     def threads_after(module: str) -> None:
-        new = set(doctorstate.running_threads()) - known
+        new = set(state.running_threads()) - known
         known.update(new)
         if new:
             started_by.append(module)
 
     def ready() -> None:
         # Also the thread that waits for the time limit, which may still be there afterwards.
-        known.update(doctorstate.running_threads())
+        known.update(state.running_threads())
         before["threads"] = dict.fromkeys(known, "")
         timer.install()
         watch.start()
@@ -170,19 +171,19 @@ def _watch(job: dict[str, Any], trace: int) -> dict[str, Any]:
     watch = Watch(before_exit)
 
     faulthandler.enable(trace)
-    file, answer["examination"] = _examine(job["target"], doctorstate.PARTS["bytes_read"])
+    file, answer["examination"] = _examine(job["target"], state.PARTS["bytes_read"])
     needed = [name for name in file.needed if not loaded(name)] if file else []
     watch.prepare()
     written = [_size(1), _size(2)]
-    before = doctorstate.snapshot(before=True)
+    before = state.snapshot(before=True)
     error = _opened(job, trace, answer, ready)
     watch.active = False
     timer.remove()
-    after = doctorstate.snapshot(before=False)
+    after = state.snapshot(before=False)
     watch.stop()
     _flush()
     answer["output"] = [_size(1) - written[0], _size(2) - written[1]]
-    answer["changes"] = doctorstate.changes(before, after)
+    answer["changes"] = state.changes(before, after)
     answer["unknown"] = [name for name in before if name not in answer["changes"]]
     blame = _blame(job, timer)
     places = blame.of_imports(timer.records)
@@ -195,7 +196,7 @@ def _watch(job: dict[str, Any], trace: int) -> dict[str, Any]:
 
 
 def _blame(job: dict[str, Any], timer: ImportTimer) -> Blame:
-    from .doctorblame import Blame
+    from .blame import Blame
 
     origins = {record.name: record.origin for record in timer.records if record.origin}
     return Blame(_own_names(job["target"], timer), job["target"], origins)
@@ -234,8 +235,8 @@ def _examine(target: str, bytes_read: Any) -> tuple[Any, int]:
     if not is_library(target):
         return None, 0
     _import_loading()
-    from ..loading.files import examine
-    from ..loading.natives import declarations, find_bare
+    from ...loading.files import examine
+    from ...loading.natives import declarations, find_bare
 
     before = _number(bytes_read)
     file = None
@@ -258,7 +259,7 @@ def _number(ask: Any) -> int:
 
 def loaded(name: str) -> str | None:
     """The path of a library that is loaded under a name."""
-    from ..loading.system import loaded_path
+    from ...loading.system import loaded_path
 
     return loaded_path(name)
 
@@ -276,7 +277,7 @@ def _failure(error: BaseException, blame: Blame) -> dict[str, Any]:
 def _text(error: BaseException) -> str:
     if isinstance(error, PluginError):
         return str(error)
-    from ..loading.objects import description
+    from ...loading.objects import description
 
     return description(error)
 

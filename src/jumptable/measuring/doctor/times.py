@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .doctorblame import own_prefixes, owns
+from .blame import own_prefixes, owns
 from .findings import Finding, Spot
 
 __all__ = ["Import", "Times", "judge", "median_run", "split"]

@@ -1,0 +1,1 @@
+"""``python -m jumptable doctor``: what opening plugins costs, and what they do meanwhile."""
