@@ -178,6 +178,7 @@ def bench_add_in_threads(competitors: Competitors, results: Results, rounds: int
             line += verdicts
         rows.append([*line, *[""] * (11 - len(line))])
         entries.append(item)
+    results.absent(missing)
     rows += [[name, *["-"] * 8, "", f"missing: {why}"] for name, why in missing.items()]
     entries += [{"name": name, "missing": why} for name, why in missing.items()]
     headings = ["both threads count with one object", "alone ns", "min", "both ns", "min"]
@@ -303,8 +304,10 @@ def bench_memory(results: Results) -> None:
         command += [prepare, make, str(per)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
-            rows.append([name, "-", f"missing: {done.stderr.strip().splitlines()[-1]}"])
-            entries.append({"name": name, "missing": done.stderr.strip().splitlines()[-1]})
+            reason = done.stderr.strip().splitlines()[-1]
+            results.absent({name: reason})
+            rows.append([name, "-", f"missing: {reason}"])
+            entries.append({"name": name, "missing": reason})
             continue
         each = float(json.loads(done.stdout))
         rows.append([name, f"{each:.0f}", ""])

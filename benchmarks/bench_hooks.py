@@ -9,7 +9,7 @@ position, and, for wrappers, what pluggy promises to do with their generators.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter_ns
@@ -84,11 +84,10 @@ def bench_sizes(results: Results, rounds: int, checking: bool, methods: bool, ca
         for arguments in ARGUMENTS:
             hook = Hook([Impl(arguments)] * size, arguments, methods=methods)
             given = {"functions": hook.functions, **hook.values}
-            hands = [
-                statement(code, code.format(hook.positional), given)
-                for code in (COMPREHENSION, WITHOUT_NONE)
-            ]
-            expected = [1] * size
+            expected, hands = [1] * size, []
+            for code in (COMPREHENSION, WITHOUT_NONE):
+                assert result_of(code.format(hook.positional), given) == expected
+                hands.append(statement(code, code.format(hook.positional), given))
             assert hook.stock.hook.h(**hook.values) == expected
             assert hook.accelerated.hook.h(**hook.values) == expected
             name = f"implementations: {size:,}, arguments: {arguments}"
@@ -240,16 +239,28 @@ def bench_kinds(results: Results, rounds: int) -> None:
     }
     table = Table()
     for name, (hook, target, code) in cases.items():
-        assert hook.stock.hook.h(a0=1) == hook.accelerated.hook.h(a0=1)
+        expected = hook.stock.hook.h(a0=1)
+        assert hook.accelerated.hook.h(a0=1) == expected
         found = hook.contestants()
         if code is not None:
             wrappers = [function for function in hook.functions if is_generator(function)]
             functions = [function for function in hook.functions if not is_generator(function)]
             given = {"functions": functions, "wrappers": wrappers, **hook.values}
+            assert result_of(code.format("a0"), given) == expected, name
             found.append(statement(BY_HAND, code.format("a0"), given))
         hand = None if code is None else BY_HAND
         table.add(name, measure(found, rounds=min(rounds, MOST_ROUNDS)), target, hand)
     table.show(results, "Wrappers and first results, 1 argument")
+
+
+def result_of(code: str, names: Mapping[str, object]) -> object:
+    """What a host that wrote this would get: of an expression, or in ``result`` or ``r``."""
+    space: dict[str, object] = dict(names)
+    try:
+        return eval(code, space)
+    except SyntaxError:
+        exec(code, space)
+    return space["result"] if "result" in space else space["r"]
 
 
 def is_generator(function: Any) -> bool:

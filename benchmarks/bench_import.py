@@ -48,6 +48,7 @@ def bench_import(results: Results, rounds: int, tmp_path: Path) -> None:
         return set(run(f"{code}\nimport sys\nprint('\\n'.join(sys.modules))").stdout.split())
 
     present = {name: code for name, code in STATEMENTS.items() if run(code).returncode == 0}
+    results.absent({name: "not installed" for name in STATEMENTS if name not in present})
     measurement = measure(
         [Contestant(name, starter(code)) for name, code in present.items()],
         rounds=processes,

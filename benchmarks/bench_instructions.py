@@ -110,6 +110,7 @@ def show_counts(
             ]
         )
         entries.append({"name": name, **report.timing_entry(timing), **facts[name]})
+    results.absent(missing)
     rows += [[name, "-", "-", "-", "-", "", f"missing: {why}"] for name, why in missing.items()]
     entries += [{"name": name, "missing": why} for name, why in missing.items()]
     headings = ["call", "instructions", "median ns", "minimum ns", "per ns"]

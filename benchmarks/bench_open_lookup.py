@@ -40,6 +40,9 @@ def bench_open_lookup(competitors: Competitors, results: Results, rounds: int) -
     }
     jumptable.open(MODULE)
     plugin.lookup("half", "double(double)")
+    for name, (code, names) in cases.items():
+        once, again = (eval(code, {**shared, **names}) for _ in range(2))
+        assert once is again or name not in OURS, f"{name} made two of them"
     measurement = measure(
         [statement(name, code, {**shared, **names}) for name, (code, names) in cases.items()],
         rounds=rounds,

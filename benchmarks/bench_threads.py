@@ -10,6 +10,7 @@ import functools
 import math
 import sys
 from collections.abc import Iterable
+from typing import Any
 
 import pluggy
 
@@ -67,7 +68,10 @@ def native(competitors: Competitors) -> Iterable[Work]:
     python = jumptable.Table({"half": None})
     python.bind({"half": function(1)})
     pointer = jumptable.from_pointer(half.__self__.address, SIGNATURE)
-    yield repeated("ctypes: half(1.5)", "f(1.5)", {"f": half_of_ctypes(competitors)})
+    theirs = half_of_ctypes(competitors)
+    ours = (half, pointer, table.facade.half, table.slot("half"))
+    assert [f(1.5) for f in (theirs, *ours)] == [0.75] * 5
+    yield repeated("ctypes: half(1.5)", "f(1.5)", {"f": theirs})
     yield repeated("jumptable: half(1.5)", "f(1.5)", {"f": half})
     yield repeated("jumptable: from_pointer(...)(1.5)", "f(1.5)", {"f": pointer})
     yield repeated("jumptable: facade.half(1.5)", "f.half(1.5)", {"f": table.facade})
@@ -81,7 +85,7 @@ def native(competitors: Competitors) -> Iterable[Work]:
     )
 
 
-def half_of_ctypes(competitors: Competitors) -> object:
+def half_of_ctypes(competitors: Competitors) -> Any:
     import ctypes
 
     made = competitors.ctypes["half"]

@@ -71,6 +71,8 @@ class Times:
         ]
         heading = f"{title}: ns  (median of {rounds} rounds)"
         results.table(heading, ["call", *names], cells, entries, times)
+        for row in self.rows:
+            results.absent(row.missing)
         for reason, calls in self._missing().items():
             results.note(f"missing: {reason}: {', '.join(calls)}")
         self._compare(results, title)

@@ -87,6 +87,7 @@ class Results:
                     *cells,
                 ]
             )
+        self.absent(missing or {})
         for name, reason in (missing or {}).items():
             rows.append([name, "-", "-", "-", "-", "", f"missing: {reason}"])
             entries.append({"name": name, "missing": reason})
@@ -116,6 +117,10 @@ class Results:
         print()
         report.print_table(title, headings, rows)
         self.saving.tables.append({"test": self.node.nodeid, "title": title, "rows": document})
+
+    def absent(self, missing: Mapping[str, str]) -> None:
+        """Who takes no part, and why: a run that only checks says so in the end."""
+        self.saving.missing.update(missing)
 
     def note(self, text: str) -> None:
         """Show a line that is not in a table."""

@@ -69,6 +69,7 @@ class Saving:
         self.machine = machine.describe()
         self.tables: list[dict[str, object]] = []
         self.known: set[str] = set()
+        self.missing: dict[str, str] = {}
 
     @property
     def session(self) -> Any:
@@ -149,8 +150,10 @@ class Saving:
 
     def pytest_sessionfinish(self) -> None:
         """pytest-benchmark writes nothing where no times were entered; memory and counts are."""
-        path = self.config.getoption("benchmark_json", None)
-        if path and self.tables and not self.session.benchmarks:
+        given: Any = self.config.getoption("benchmark_json", None)
+        if given and self.tables and not self.session.benchmarks:
+            # Before its version 5.3, an open file.
+            path = given if isinstance(given, Path) else given.name
             files.write_json(str(path), {"benchmarks": [], "jumptable": self.document()})
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
@@ -159,3 +162,6 @@ class Saving:
                 "pytest-benchmark is not installed: nothing can be saved or compared "
                 '(python -m pip install ".[bench]")'
             )
+        if self.checking:
+            for name, reason in self.missing.items():
+                terminalreporter.write_line(f"not checked: {name}: {reason}")
