@@ -35,14 +35,14 @@ def contestants(competitors: Competitors, array: Any) -> list[Contestant]:
     shared: dict[str, object] = {"array": array, "count": len(array)}
     ways = competitors.ways(SUM)
     found = [
-        statement(name, "f(array, count)", {"f": ways[name].function, **shared})
+        agreeing(name, "f(array, count)", {"f": ways[name].function, **shared})
         for name in PLAIN
         if name in ways
     ]
     pointer = numpy.ctypeslib.ndpointer(dtype=numpy.float64, ndim=1, flags="C_CONTIGUOUS")
     function = competitors.ctypes["sum"]
     function.argtypes, function.restype = [pointer, ctypes.c_size_t], ctypes.c_double
-    found.append(statement("ctypes, ndpointer", "f(array, count)", {"f": function, **shared}))
+    found.append(agreeing("ctypes, ndpointer", "f(array, count)", {"f": function, **shared}))
     for mode in ("API", "ABI"):
         name = f"cffi {mode} mode, from_buffer"
         try:
@@ -55,8 +55,15 @@ def contestants(competitors: Competitors, array: Any) -> list[Contestant]:
             "from_buffer": ffi.from_buffer,
             "doubles": ffi.typeof("double[]"),
         }
-        found.append(statement(name, "f(from_buffer(doubles, array), count)", {**names, **shared}))
+        found.append(agreeing(name, "f(from_buffer(doubles, array), count)", {**names, **shared}))
     return found
+
+
+def agreeing(name: str, code: str, names: dict[str, Any]) -> Contestant:
+    """A contestant, if it gives the right sum."""
+    given = eval(code, dict(names))
+    assert given == names["array"].sum(), f"{name} gives {given!r}"
+    return statement(name, code, names)
 
 
 PLAIN = (

@@ -47,6 +47,7 @@ from threads import (
     in_threads,
     no_conclusion,
     repeated,
+    times_of,
     turns,
 )
 
@@ -97,9 +98,10 @@ def bench_distances(competitors: Competitors, results: Results, rounds: int) -> 
     headings = ["two threads in C add to", "alone ns", "min", "both ns", "min", "times as long"]
     headings += ["quartiles", "target", "verdict"]
     title = "An add in each of two threads, beside one thread alone"
-    results.table(f"{title}  (median of {count} rounds)", headings, rows, entries)
+    heading = f"{title}  (median of {count} rounds)"
+    results.table(heading, headings, rows, entries, times_of(title, found))
     if problem is not None:
-        print(problem)
+        results.note(problem)
 
 
 def cells(scaling: Scaling, spread: Spread) -> list[str]:
@@ -133,7 +135,7 @@ def bench_add(competitors: Competitors, results: Results, rounds: int) -> None:
     results.compare("One more, from Python", measurement, ADD, at_most, missing)
     if CEREGGII_PLUS in measurement.timings:
         ratio = measurement.ratio(PLUS, CEREGGII_PLUS)
-        print(
+        results.note(
             f"+= beside that of cereggii: {ratio.median:.3f} ({ratio.low:.3f}-{ratio.high:.3f}), "
             f"at most {AHEAD:g}: {met(ratio.median <= AHEAD)}"
         )
@@ -176,17 +178,19 @@ def bench_add_in_threads(competitors: Competitors, results: Results, rounds: int
             line += verdicts
         rows.append([*line, *[""] * (11 - len(line))])
         entries.append(item)
+    results.absent(missing)
     rows += [[name, *["-"] * 8, "", f"missing: {why}"] for name, why in missing.items()]
     entries += [{"name": name, "missing": why} for name, why in missing.items()]
     headings = ["both threads count with one object", "alone ns", "min", "both ns", "min"]
     headings += ["throughput", "quartiles", "striped / this", "one cell / this", "target"]
-    title = "One more, in each of two threads  (ratio: ours / this, while both run"
-    title += f"; median of {count} rounds)"
-    results.table(title, [*headings, "verdict"], rows, entries)
+    question = "One more, in each of two threads"
+    title = f"{question}  (ratio: ours / this, while both run; median of {count} rounds)"
+    times = times_of(question, scalings)
+    results.table(title, [*headings, "verdict"], rows, entries, times)
     if not free_threaded():
-        print("this build has a GIL: the two threads take turns")
+        results.note("this build has a GIL: the two threads take turns")
     if problem is not None:
-        print(problem)
+        results.note(problem)
 
 
 def beside(own: Scaling, other: Scaling) -> Spread:
@@ -229,7 +233,7 @@ def bench_processes(competitors: Competitors, results: Results, rounds: int) -> 
                 missing,
             )
             ratio = measurement.ratio(HELD, ADD)
-            print(
+            results.note(
                 f"an add in C, in a file: {in_c_ns:.1f} ns, at most {AT_MOST_NS:g}: "
                 f"{met(in_c_ns <= AT_MOST_NS)}; from Python, the counter held: {ratio.median:.3f} "
                 f"times that of one process, at most {NO_SLOWER:g}: "
@@ -300,8 +304,10 @@ def bench_memory(results: Results) -> None:
         command += [prepare, make, str(per)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
-            rows.append([name, "-", f"missing: {done.stderr.strip().splitlines()[-1]}"])
-            entries.append({"name": name, "missing": done.stderr.strip().splitlines()[-1]})
+            reason = done.stderr.strip().splitlines()[-1]
+            results.absent({name: reason})
+            rows.append([name, "-", f"missing: {reason}"])
+            entries.append({"name": name, "missing": reason})
             continue
         each = float(json.loads(done.stdout))
         rows.append([name, f"{each:.0f}", ""])

@@ -42,7 +42,7 @@ from dispatchmethods import KINDS, methods
 from dispatchtables import Targets, Times, nanoseconds
 from jumptable.measuring import report
 from jumptable.measuring.timing import Contestant, Spread, measure, statement
-from results import Results, met
+from results import Results, entered, met
 
 AT_LEAST: dict[str, float | None] = {FUNCTOOLS: 6.0, OVLD: 2.0}
 AT_MOST_OVER_NS = 25.0
@@ -135,8 +135,10 @@ def bench_keywords(results: Results, rounds: int) -> None:
                 }
             )
     headings = ["call", "over direct call, ns", "quartiles", f"more than {positional}", "quartiles"]
-    title = f"Do keywords cost more than in a direct call?  (median of {rounds} rounds)"
-    results.table(title, [*headings, "target", "verdict"], rows, entries)
+    question = "Do keywords cost more than in a direct call?"
+    times = entered(question, measurement, f"{JUMPTABLE}: {positional}")
+    title = f"{question}  (median of {rounds} rounds)"
+    results.table(title, [*headings, "target", "verdict"], rows, entries, times)
 
 
 def differences(measurement: Any, who: str, name: str) -> list[float]:
@@ -147,11 +149,12 @@ def differences(measurement: Any, who: str, name: str) -> list[float]:
 # ---- as many types --------------------------------------------------------------------------
 
 
-def bench_growth(results: Results, rounds: int) -> None:
+def bench_growth(results: Results, rounds: int, checking: bool) -> None:
     """All types have been called once; then one in the middle is called."""
     found: list[Contestant] = []
     columns = (TABLE, *GENERICS)
-    for size in SIZES:
+    sizes = SIZES[:4] if checking else SIZES
+    for size in sizes:
         types = new_types(size)
         made = named(types)
         chosen = types[size // 2]
@@ -161,7 +164,7 @@ def bench_growth(results: Results, rounds: int) -> None:
             found.append(way.renamed(f"{way.name} {size}").timed(chosen()))
     measurement = measure(found, rounds=rounds)
     rows, entries = [], []
-    for size in SIZES:
+    for size in sizes:
         cells, entry = [f"{size:,}"], dict[str, object](types=size)
         for who in columns:
             name = f"{who} {size}"
@@ -180,9 +183,11 @@ def bench_growth(results: Results, rounds: int) -> None:
     headings = ["types registered"]
     for who in columns:
         headings += [who, "to 1"]
-    title = f"More types registered: ns, and the ratio to one type  (median of {rounds} rounds)"
-    results.table(title, [*headings, "quartiles", "target", "verdict"], rows, entries)
-    print("-: ovld and plum need seconds to choose among 1,000 types for the first time")
+    question = "More types registered"
+    times = entered(question, measurement, f"{JUMPTABLE} {SIZES[0]}")
+    title = f"{question}: ns, and the ratio to one type  (median of {rounds} rounds)"
+    results.table(title, [*headings, "quartiles", "target", "verdict"], rows, entries, times)
+    results.note("-: ovld and plum need seconds to choose among 1,000 types for the first time")
 
 
 def bench_polymorphic(results: Results, rounds: int) -> None:

@@ -9,7 +9,7 @@ position, and, for wrappers, what pluggy promises to do with their generators.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter_ns
@@ -34,7 +34,7 @@ from hookcalls import (
 from jumptable.measuring import report
 from jumptable.measuring.timing import Contestant, Measurement, Spread, measure, statement
 from jumptable.pluggy import accelerate
-from results import Results, met
+from results import Results, Times, entered, met
 
 SIZES = (1, 5, 10, 100, 1_000)
 ARGUMENTS = range(6)
@@ -77,18 +77,17 @@ AT_MOST_OVER_EMPTY_NS = 60.0
     [(False, "hook.h"), (True, "hook.h"), (False, "h")],
     ids=["functions", "methods", "held"],
 )
-def bench_sizes(results: Results, rounds: int, methods: bool, called: str) -> None:
+def bench_sizes(results: Results, rounds: int, checking: bool, methods: bool, called: str) -> None:
     table = Table()
     rounds = min(rounds, MOST_ROUNDS)
-    for size in SIZES:
+    for size in SIZES[:3] if checking else SIZES:
         for arguments in ARGUMENTS:
             hook = Hook([Impl(arguments)] * size, arguments, methods=methods)
             given = {"functions": hook.functions, **hook.values}
-            hands = [
-                statement(code, code.format(hook.positional), given)
-                for code in (COMPREHENSION, WITHOUT_NONE)
-            ]
-            expected = [1] * size
+            expected, hands = [1] * size, []
+            for code in (COMPREHENSION, WITHOUT_NONE):
+                assert result_of(code.format(hook.positional), given) == expected
+                hands.append(statement(code, code.format(hook.positional), given))
             assert hook.stock.hook.h(**hook.values) == expected
             assert hook.accelerated.hook.h(**hook.values) == expected
             name = f"implementations: {size:,}, arguments: {arguments}"
@@ -138,7 +137,13 @@ class Table:
         headings += ["without None", "ours / that"] if also else []
         cells, entries = zip(*(self._entry(row, by_hand, also) for row in self.rows), strict=True)
         rounds = self.rows[0].measurement.rounds
-        results.table(f"{title}  (median of {rounds} rounds)", headings, cells, list(entries))
+        times = [
+            each
+            for row in self.rows
+            for each in entered(f"{title}: {row.name}", row.measurement, ACCELERATED, facts(row))
+        ]
+        heading = f"{title}  (median of {rounds} rounds)"
+        results.table(heading, headings, cells, list(entries), times)
 
     def _entry(self, row: Row, by_hand: bool, also: bool) -> tuple[list[str], dict[str, object]]:
         faster = row.measurement.ratio(STOCK, ACCELERATED)
@@ -172,6 +177,18 @@ class Table:
         elif also:
             cells += [""] * 2
         return cells, entry
+
+
+def facts(row: Row) -> dict[str, dict[str, object]]:
+    """The targets, for who they are about."""
+    found: dict[str, dict[str, object]] = {}
+    if row.at_least is not None:
+        reached = row.measurement.ratio(STOCK, ACCELERATED).median >= row.at_least
+        found[STOCK] = {"jumptable is to be times as fast": row.at_least, "met": reached}
+    if row.hand is not None and row.at_most is not None:
+        reached = row.measurement.ratio(ACCELERATED, row.hand).median <= row.at_most
+        found[row.hand] = {"at_most": row.at_most, "met": reached}
+    return found
 
 
 def nanoseconds(measurement: Measurement, name: str) -> str:
@@ -222,16 +239,28 @@ def bench_kinds(results: Results, rounds: int) -> None:
     }
     table = Table()
     for name, (hook, target, code) in cases.items():
-        assert hook.stock.hook.h(a0=1) == hook.accelerated.hook.h(a0=1)
+        expected = hook.stock.hook.h(a0=1)
+        assert hook.accelerated.hook.h(a0=1) == expected
         found = hook.contestants()
         if code is not None:
             wrappers = [function for function in hook.functions if is_generator(function)]
             functions = [function for function in hook.functions if not is_generator(function)]
             given = {"functions": functions, "wrappers": wrappers, **hook.values}
+            assert result_of(code.format("a0"), given) == expected, name
             found.append(statement(BY_HAND, code.format("a0"), given))
         hand = None if code is None else BY_HAND
         table.add(name, measure(found, rounds=min(rounds, MOST_ROUNDS)), target, hand)
     table.show(results, "Wrappers and first results, 1 argument")
+
+
+def result_of(code: str, names: Mapping[str, object]) -> object:
+    """What a host that wrote this would get: of an expression, or in ``result`` or ``r``."""
+    space: dict[str, object] = dict(names)
+    try:
+        return eval(code, space)
+    except SyntaxError:
+        exec(code, space)
+    return space["result"] if "result" in space else space["r"]
 
 
 def is_generator(function: Any) -> bool:
@@ -289,7 +318,8 @@ def bench_empty(results: Results, rounds: int) -> None:
     def one(a0: object) -> None:
         pass
 
-    rows, entries = [], []
+    rows, entries, saved = [], [], list[Times]()
+    question = f"A hook without implementations, over {EMPTY}"
     for code, empty in EMPTY_CALLS.items():
         hook, function = (Hook([], 1), one) if "a0" in code else (Hook([], 0), none)
         found = [
@@ -307,9 +337,11 @@ def bench_empty(results: Results, rounds: int) -> None:
         rows.append([f"{code}, over {empty}", *times, *shown(over), target, met(verdict)])
         timings = [report.timing_entry(each) for each in measurement.timings.values()]
         entries.append({"name": code, "timings": timings, "over ns": over.median, "met": verdict})
+        facts = {ACCELERATED: {"over ns": over.median, "at_most": AT_MOST_OVER_EMPTY_NS}}
+        saved += entered(f"{question}: {code}", measurement, ACCELERATED, facts)
     headings = ["call", "stock ns", "ours ns", "empty function ns", "over it ns", "quartiles"]
-    title = f"A hook without implementations, over {EMPTY}  (median of {rounds} rounds)"
-    results.table(title, [*headings, "target", "verdict"], rows, entries)
+    title = f"{question}  (median of {rounds} rounds)"
+    results.table(title, [*headings, "target", "verdict"], rows, entries, saved)
 
 
 # ---- other ways to call ---------------------------------------------------------------------
@@ -400,8 +432,9 @@ def bench_registration(results: Results, rounds: int) -> None:
     table.show(results, title)
     alone = measure([once(ACCELERATED, registered, accelerate)], rounds=most, slice_ns=1)
     spread = alone[ACCELERATED].spread
+    question = f"accelerate(manager) that has those {HOOKS} hooks already"
     results.table(
-        f"accelerate(manager) that has those {HOOKS} hooks already  ({most} rounds)",
+        f"{question}  ({most} rounds)",
         ["step", "median us", "quartiles"],
         [
             [
@@ -411,6 +444,7 @@ def bench_registration(results: Results, rounds: int) -> None:
             ]
         ],
         [report.timing_entry(alone[ACCELERATED])],
+        entered(question, alone, ACCELERATED),
     )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from time import perf_counter_ns
 
 from jumptable.measuring.timing import Contestant, Spread, measure
-from results import Results, met
+from results import Results, entered, met
 
 AT_MOST_MS = 8.0
 FORBIDDEN = {"inspect", "typing", "ctypes", "importlib.metadata"}
@@ -25,7 +25,8 @@ STATEMENTS = {
 PROCESSES = 40
 
 
-def bench_import(results: Results, tmp_path: Path) -> None:
+def bench_import(results: Results, rounds: int, tmp_path: Path) -> None:
+    processes = min(rounds, PROCESSES)
     # As in an installed package, bytecode is there; whoever runs this may have turned it off.
     environment = {**os.environ, "PYTHONPYCACHEPREFIX": str(tmp_path)}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -47,13 +48,15 @@ def bench_import(results: Results, tmp_path: Path) -> None:
         return set(run(f"{code}\nimport sys\nprint('\\n'.join(sys.modules))").stdout.split())
 
     present = {name: code for name, code in STATEMENTS.items() if run(code).returncode == 0}
+    results.absent({name: "not installed" for name in STATEMENTS if name not in present})
     measurement = measure(
         [Contestant(name, starter(code)) for name, code in present.items()],
-        rounds=PROCESSES,
+        rounds=processes,
         slice_ns=1,  # one process per round and contestant
     )
     bare = measurement[BARE].raw_ns
     rows, entries = [], []
+    facts: dict[str, dict[str, object]] = {}
     for name in present:
         added = [
             (own - base) / 1e6 for own, base in zip(measurement[name].raw_ns, bare, strict=True)
@@ -62,12 +65,14 @@ def bench_import(results: Results, tmp_path: Path) -> None:
         target, verdict = "", ""
         if name == OURS:
             target, verdict = f"<= {AT_MOST_MS:.0f} ms", met(spread.median <= AT_MOST_MS)
+        facts[name] = {"added_ms": spread.median, "target": target, "verdict": verdict}
         low_high = f"{spread.low:.2f}-{spread.high:.2f}"
         rows.append([name, f"{spread.median:.2f}", low_high, target, verdict])
         entries.append({"name": name, "added_ms": spread.median, "verdict": verdict})
     headings = ("process", "added ms", "quartiles", "target", "verdict")
-    title = f"Start-up beyond a bare interpreter, {PROCESSES} processes each"
-    results.table(title, headings, rows, entries)
+    question = "Start-up beyond a bare interpreter"
+    times = entered(question, measurement, OURS, facts)
+    results.table(f"{question}, {processes} processes each", headings, rows, entries, times)
 
     pulled = sorted(modules(STATEMENTS[OURS]) - modules(STATEMENTS[BARE]))
     forbidden = sorted(FORBIDDEN.intersection(pulled))

@@ -19,18 +19,24 @@ import jumptable as jt
 import warmhost
 from competitors import Competitors
 from jumptable.measuring.timing import Spread, measure, statement
-from results import Results, met
+from results import Results, Times, met
 
 FIRST_CALLS = 100  # of each kind: what is opened stays in the process
+PLUGINS, FEWEST = 100, 8
 AT_MOST = 1.1
 SLOWER = 0.10
 PROCESSES = 7
+Run = Callable[[str], Any]
 NATIVE = {"f0": "double(double)"}
 PYTHON = {"run": None}
 
 
 def bench_first_call(
-    competitors: Competitors, results: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    competitors: Competitors,
+    results: Results,
+    rounds: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The first call of a lazy slot beside open, bind and call by hand, each on a new plugin."""
     built = Path(competitors.build("hundred"))
@@ -43,12 +49,14 @@ def bench_first_call(
         (tmp_path / f"first{number}.py").write_text("def run(x):\n    return x\n")
         return f"first{number}"
 
-    rows, entries = [], []
+    rows, entries, saved = [], [], []
+    calls = min(rounds, FIRST_CALLS)
+    question = "Open, bind and the first call"
     for kind, make, interface, name in (
         ("native", library, NATIVE, "f0"),
         ("Python", module, PYTHON, "run"),
     ):
-        targets = [make(number) for number in range(2 * FIRST_CALLS + 4)]
+        targets = [make(number) for number in range(2 * calls + 4)]
         times: dict[str, list[float]] = {"by hand": [], "lazy": []}
         order = random.Random(0)
         while len(targets) > 1:
@@ -64,6 +72,10 @@ def bench_first_call(
                 times[way].append(1e6 * (perf_counter() - start))
         hand, lazy = (Spread.of(times[way][2:]) for way in ("by hand", "lazy"))
         ratio = lazy.median / hand.median
+        saved += [
+            Times(question, f"{kind}, {way}", [1e3 * us for us in found[2:]])
+            for way, found in times.items()
+        ]
         for way, spread in (("by hand", hand), ("lazy", lazy)):
             own = way == "lazy"
             rows.append(
@@ -78,10 +90,11 @@ def bench_first_call(
             )
         entries.append({"kind": kind, "lazy_us": lazy.median, "by_hand_us": hand.median})
     results.table(
-        f"Open, bind and the first call, {FIRST_CALLS} plugins each, the file in the page cache",
+        f"{question}, {calls} plugins each, the file in the page cache",
         ("", "median us", "quartiles", "ratio", "target", "verdict"),
         rows,
         entries,
+        saved,
     )
 
 
@@ -108,15 +121,29 @@ def bench_later_calls(competitors: Competitors, results: Results, rounds: int) -
 
 
 @pytest.fixture
-def run_host(tmp_path: Path) -> Callable[[str], Any]:
-    warmhost.make_plugins(tmp_path)
+def plugins(checking: bool) -> int:
+    return FEWEST if checking else PLUGINS
+
+
+@pytest.fixture
+def processes(rounds: int) -> int:
+    return min(rounds, PROCESSES)
+
+
+@pytest.fixture
+def run_host(plugins: int, tmp_path: Path) -> Run:
+    warmhost.make_plugins(tmp_path, plugins)
     environment = {**os.environ, "PYTHONPYCACHEPREFIX": str(tmp_path / "cache")}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     command = [sys.executable, warmhost.__file__, str(tmp_path)]
 
     def run(mode: str) -> Any:
         done = subprocess.run(
-            [*command, mode], capture_output=True, text=True, check=True, env=environment
+            [*command, mode, str(plugins)],
+            capture_output=True,
+            text=True,
+            check=True,
+            env=environment,
         )
         return json.loads(done.stdout)
 
@@ -124,10 +151,10 @@ def run_host(tmp_path: Path) -> Callable[[str], Any]:
     return run
 
 
-def bench_first_result(run_host: Callable[[str], Any], results: Results) -> None:
+def bench_first_result(run_host: Run, plugins: int, processes: int, results: Results) -> None:
     times: dict[str, list[float]] = {"eager": [], "lazy": [], "lazy, with a warmer": []}
     complete = []
-    for _ in range(PROCESSES):
+    for _ in range(processes):
         times["eager"].append(run_host("eager"))
         times["lazy"].append(run_host("lazy"))
         first, everything = run_host("warmed")
@@ -145,21 +172,27 @@ def bench_first_result(run_host: Callable[[str], Any], results: Results) -> None
     rows.append(
         ["  until all are loaded", f"{everything:.1f}", "", f"{1000 * eager / everything:.2f}"]
     )
+    entries.append({"name": "until all are loaded", "ms": everything})
+    question = "Time to the first result"
+    saved = {**times, "until all are loaded": complete}
     results.table(
-        f"{warmhost.PLUGINS} Python plugins of {warmhost.IMPORT_MS} ms: time to the first result, "
-        f"{PROCESSES} processes each",
+        f"{plugins} Python plugins of {warmhost.IMPORT_MS} ms: time to the first result, "
+        f"{processes} processes each",
         ("host", "median ms", "quartiles", "eager / this"),
         rows,
         entries,
+        [Times(question, name, [1e9 * one for one in each]) for name, each in saved.items()],
     )
 
 
-def bench_first_calls(run_host: Callable[[str], Any], results: Results) -> None:
-    rows, entries = [], []
+def bench_first_calls(run_host: Run, plugins: int, processes: int, results: Results) -> None:
+    rows, entries, saved = [], [], []
+    question = "The first call of each plugin"
     for name, mode in (("lazy", "cold"), ("lazy, with a warmer", "warmer")):
         times: list[float] = []
-        for _ in range(PROCESSES):
+        for _ in range(processes):
             times += run_host(f"first calls, {mode}")
+        saved.append(Times(question, name, [1e9 * each for each in times]))
         times.sort()
         shares = {share: 1000 * times[int(share * len(times))] for share in (0.5, 0.9, 0.99)}
         rows.append(
@@ -167,22 +200,24 @@ def bench_first_calls(run_host: Callable[[str], Any], results: Results) -> None:
         )
         entries.append({"name": name, "ms": shares})
     results.table(
-        f"The first call of each of {warmhost.PLUGINS} plugins, a request every 12 ms at random, "
-        f"{PROCESSES} processes",
+        f"The first call of each of {plugins} plugins, a request every 12 ms at random, "
+        f"{processes} processes",
         ("host", "p50 ms", "p90", "p99", "worst"),
         rows,
         entries,
+        saved,
     )
 
 
-def bench_foreground(run_host: Callable[[str], Any], results: Results) -> None:
+def bench_foreground(run_host: Run, processes: int, results: Results) -> None:
     """How much slower a computing thread is while plugins are loaded beside it."""
-    rows, entries = [], []
+    rows, entries, saved = [], [], []
+    question = "A call of a thread that computes all the time"
     for name, mode in (("jumptable.warm", "warmer"), ("a thread that opens all", "plain thread")):
-        ratios: list[float] = []
-        for _ in range(PROCESSES):
-            ratios += [alone / beside for alone, beside in run_host(f"foreground, {mode}")]
-        spread = Spread.of(ratios)
+        rates: list[tuple[float, float]] = []
+        for _ in range(processes):
+            rates += run_host(f"foreground, {mode}")
+        spread = Spread.of(alone / beside for alone, beside in rates)
         slower = spread.median - 1
         own = mode == "warmer"
         rows.append(
@@ -195,9 +230,12 @@ def bench_foreground(run_host: Callable[[str], Any], results: Results) -> None:
             ]
         )
         entries.append({"name": name, "slower": slower})
+        saved.append(Times(question, f"alone, {name}", [1e9 / alone for alone, _ in rates]))
+        saved.append(Times(question, f"beside {name}", [1e9 / beside for _, beside in rates]))
     results.table(
         "What a thread that computes all the time loses while plugins are loaded beside it",
         ("loading", "slower", "quartiles", "target", "verdict"),
         rows,
         entries,
+        saved,
     )

@@ -76,5 +76,5 @@ def bench_lazy_hooks(results: Results, rounds: int, tmp_path: Path) -> None:
         rounds=runs,
         slice_ns=1,  # one process per round and contestant
     )
-    title = f"A process with {PLUGINS} plugins of which it needs one, {runs} processes each"
+    title = f"A process with {PLUGINS} plugins of which it needs one"
     results.compare(title, measurement, NEXT, {STOCK: 1.0, EAGER: 1.0})

@@ -18,11 +18,9 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-import pytest
-
 from hookcalls import ACCELERATED, ANSWER, BY_HAND, SILENT, STOCK, Hook, Impl
 from jumptable.measuring.timing import Contestant, Spread, measure, statement
-from results import Results, met
+from results import Results, Times, met
 
 FILES = 50
 PAIRS = 10
@@ -67,11 +65,6 @@ def bench_pytest(results: Results, rounds: int, tests: int, tmp_path: Path) -> N
     show_share(results, json.loads(shapes.read_text("utf-8")), whole, min(rounds, SHAPE_ROUNDS))
 
 
-@pytest.fixture
-def tests(request: pytest.FixtureRequest) -> int:
-    return int(request.config.getoption("--tests"))
-
-
 def generate(project: Path, tests: int) -> None:
     project.mkdir()
     (project / "pytest.ini").write_text("[pytest]\n", "utf-8")
@@ -114,11 +107,16 @@ def show_runs(results: Results, runs: Mapping[str, Sequence[Run]], tests: int) -
         "wall time": Spread.of(stock.wall / ours.wall for stock, ours in pairs),
         "processor time": Spread.of(stock.processor / ours.processor for stock, ours in pairs),
     }
-    rows, entries = [], []
+    rows, entries, times = [], [], []
+    question = f"pytest, {tests:,} trivial tests in {FILES} files"
     for what, ratio in faster.items():
         field = "wall" if what == "wall time" else "processor"
         seconds = [Spread.of(getattr(each, field) for each in runs[who]) for who in OPTIONS]
         verdict = ratio.median >= AT_LEAST if field == "wall" else None
+        facts = {"times faster": ratio.median, "at_least": AT_LEAST, "met": verdict}
+        for who in OPTIONS:
+            ns = [1e9 * getattr(each, field) for each in runs[who]]
+            times.append(Times(question, f"{who}, {what}", ns, facts=facts))
         rows.append(
             [
                 what,
@@ -139,8 +137,7 @@ def show_runs(results: Results, runs: Mapping[str, Sequence[Run]], tests: int) -
             }
         )
     headings = ["", "stock s", "ours s", "times faster", "quartiles", "target", "verdict"]
-    title = f"pytest, {tests:,} trivial tests in {FILES} files, {len(pairs)} pairs of runs"
-    results.table(title, headings, rows, entries)
+    results.table(f"{question}, {len(pairs)} pairs of runs", headings, rows, entries, times)
 
 
 # ---- what hook calls have of it -------------------------------------------------------------
@@ -159,20 +156,21 @@ def show_share(
             seconds[who] += count * measurement[who].spread.median / 1e9
         calls += count
         asked += count * len(kinds)
-    rows, entries = [], []
+    rows, entries, times = [], [], []
     for who in (STOCK, ACCELERATED):
         own = seconds[who] - seconds[BY_HAND]
         share, nanoseconds = own / whole, own / calls * 1e9
         rows.append([who, f"{own:.3f}", f"{nanoseconds:,.0f}", f"{share:.1%}"])
         entries.append({"name": who, "seconds": own, "ns per call": nanoseconds, "share": share})
+        times.append(Times("A hook call of pytest's", who, [nanoseconds], facts={"share": share}))
     headings = ["calls themselves", "s", "ns per call", "of the stock run's processor time"]
     title = (
         f"{calls:,} hook calls of {len(shapes)} kinds come to {asked:,} implementations, which "
         f"take {seconds[BY_HAND]:.3f} s if they do nothing"
     )
-    results.table(title, headings, rows, entries)
+    results.table(title, headings, rows, entries, times)
     most = whole / (whole - (seconds[STOCK] - seconds[BY_HAND]))
-    print(f"\nA run whose hook calls cost nothing would be {most:.2f} times as fast.")
+    results.note(f"\nA run whose hook calls cost nothing would be {most:.2f} times as fast.")
 
 
 def hook_of(arguments: int, first: bool, kinds: Sequence[tuple[str, int]]) -> Hook:

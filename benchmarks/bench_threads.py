@@ -10,6 +10,7 @@ import functools
 import math
 import sys
 from collections.abc import Iterable
+from typing import Any
 
 import pluggy
 
@@ -30,6 +31,7 @@ from threads import (
     in_threads,
     no_conclusion,
     repeated,
+    times_of,
     turns,
 )
 
@@ -66,7 +68,10 @@ def native(competitors: Competitors) -> Iterable[Work]:
     python = jumptable.Table({"half": None})
     python.bind({"half": function(1)})
     pointer = jumptable.from_pointer(half.__self__.address, SIGNATURE)
-    yield repeated("ctypes: half(1.5)", "f(1.5)", {"f": half_of_ctypes(competitors)})
+    theirs = half_of_ctypes(competitors)
+    ours = (half, pointer, table.facade.half, table.slot("half"))
+    assert [f(1.5) for f in (theirs, *ours)] == [0.75] * 5
+    yield repeated("ctypes: half(1.5)", "f(1.5)", {"f": theirs})
     yield repeated("jumptable: half(1.5)", "f(1.5)", {"f": half})
     yield repeated("jumptable: from_pointer(...)(1.5)", "f(1.5)", {"f": pointer})
     yield repeated("jumptable: facade.half(1.5)", "f.half(1.5)", {"f": table.facade})
@@ -80,7 +85,7 @@ def native(competitors: Competitors) -> Iterable[Work]:
     )
 
 
-def half_of_ctypes(competitors: Competitors) -> object:
+def half_of_ctypes(competitors: Competitors) -> Any:
     import ctypes
 
     made = competitors.ctypes["half"]
@@ -162,8 +167,11 @@ def show(results: Results, found: dict[str, Scaling], rounds: int) -> None:
     headings = ["both threads call", "alone ns", "min", "together ns", "min"]
     headings += ["throughput", "quartiles", "target", "verdict"]
     title = "Two threads beside one: how much more they get done"
-    results.table(f"{title}  (median of {rounds} rounds)", headings, rows, entries)
+    heading = f"{title}  (median of {rounds} rounds)"
+    results.table(heading, headings, rows, entries, times_of(title, found))
     if not free_threaded():
-        print("this build has a GIL: threads that call Python take turns, about 1 is all there is")
+        results.note(
+            "this build has a GIL: threads that call Python take turns, about 1 is all there is"
+        )
     if problem is not None:
-        print(problem)
+        results.note(problem)

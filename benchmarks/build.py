@@ -30,6 +30,11 @@ def many(folder: Path) -> str:
     return numbered(folder, "many", MANY)
 
 
+def thousand(folder: Path) -> str:
+    """The same, with 1,000 functions, where nothing is measured."""
+    return numbered(folder, "thousand", 1_000)
+
+
 def hundred(folder: Path) -> str:
     """The same, with 100 functions."""
     return numbered(folder, "hundred", 100)
@@ -172,7 +177,7 @@ def with_cffi(folder: Path) -> str:
 BUILDERS = {
     build.__name__: build
     for build in (
-        *(plugin, many, hundred, builtin, host, adding, empty, go),
+        *(plugin, many, thousand, hundred, builtin, host, adding, empty, go),
         *(with_nanobind, with_pybind11, with_cython, with_cffi),
     )
 }

@@ -9,7 +9,8 @@ import importlib.metadata
 import importlib.util
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -53,7 +54,7 @@ class Competitors:
 
     def __init__(self, cache: Path) -> None:
         self.folder = cache / _fingerprint()
-        self.folder.mkdir(exist_ok=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
         self.missing: dict[str, str] = {}
         self.path = self.build("plugin")
 
@@ -93,13 +94,15 @@ class Competitors:
     def build(self, name: str) -> str:
         """The path of what build.py makes under this name, now or in an earlier session."""
         built = self.folder / f"{name}.path"
-        if not built.exists():
-            command = [sys.executable, str(HERE / "build.py"), name, str(self.folder)]
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
-            if done.returncode:
-                raise MissingError((done.stderr.strip().splitlines() or ["it does not build"])[-1])
-            built.write_text(done.stdout.strip().splitlines()[-1], "utf-8")
-        return built.read_text("utf-8")
+        with one_process_at_a_time(self.folder / f"{name}.lock"):
+            if not built.exists():
+                command = [sys.executable, str(HERE / "build.py"), name, str(self.folder)]
+                done = subprocess.run(command, capture_output=True, text=True, check=False)
+                if done.returncode:
+                    said = done.stderr.strip().splitlines() or ["it does not build"]
+                    raise MissingError(said[-1])
+                built.write_text(done.stdout.strip().splitlines()[-1], "utf-8")
+            return built.read_text("utf-8")
 
     def ways(self, function: Function) -> dict[str, Way]:
         """All competitors that can call ``function`` here, by name."""
@@ -112,6 +115,26 @@ class Competitors:
             except MissingError as error:
                 self.missing[name] = str(error)
         return found
+
+
+@contextmanager
+def one_process_at_a_time(path: Path) -> Iterator[None]:
+    """Processes of pytest-xdist share the folder. The system ends a lock with its process."""
+    with path.open("wb") as file:
+        if sys.platform == "win32":
+            import msvcrt
+
+            while True:
+                try:
+                    msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
+                except OSError:  # it gives up after ten seconds
+                    continue
+                break
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def contestants(ways: Mapping[str, Way]) -> list[Contestant]:

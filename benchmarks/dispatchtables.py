@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from dispatchers import COMPETITORS, DIRECT, JUMPTABLE
 from jumptable.measuring import report
 from jumptable.measuring.timing import Measurement, Spread
-from results import Results, met
+from results import Results, entered, met
 
 __all__ = ["Targets", "Times", "nanoseconds"]
 
@@ -64,9 +64,17 @@ class Times:
             }
             for row in self.rows
         ]
-        results.table(f"{title}: ns  (median of {rounds} rounds)", ["call", *names], cells, entries)
+        times = [
+            each
+            for row in self.rows
+            for each in entered(f"{title}: {row.name}", row.measurement, JUMPTABLE, facts(row))
+        ]
+        heading = f"{title}: ns  (median of {rounds} rounds)"
+        results.table(heading, ["call", *names], cells, entries, times)
+        for row in self.rows:
+            results.absent(row.missing)
         for reason, calls in self._missing().items():
-            print(f"missing: {reason}: {', '.join(calls)}")
+            results.note(f"missing: {reason}: {', '.join(calls)}")
         self._compare(results, title)
 
     def _missing(self) -> dict[str, list[str]]:
@@ -110,6 +118,20 @@ class Times:
         verdict = None if least is None else spread.median >= least
         entry[f"times as fast as {name}"] = report_of(spread, least, verdict)
         return [*shown(spread), *judged(f">= {least:g}" if least is not None else "", verdict)]
+
+
+def facts(row: Row) -> dict[str, dict[str, object]]:
+    """The targets, for who they are about."""
+    found: dict[str, dict[str, object]] = {}
+    for name, least in row.targets.at_least.items():
+        if least is not None and name in row.measurement.timings:
+            reached = row.measurement.ratio(name, JUMPTABLE).median >= least
+            found[name] = {"jumptable is to be times as fast": least, "met": reached}
+    most = row.targets.at_most_over
+    if most is not None and DIRECT in row.measurement.timings:
+        reached = over(row.measurement, JUMPTABLE, DIRECT).median <= most
+        found[JUMPTABLE] = {"at_most_over_direct_call_ns": most, "met": reached}
+    return found
 
 
 def over(measurement: Measurement, name: str, base: str) -> Spread:

@@ -1,7 +1,7 @@
-"""One process that looks symbols up: ``python growth.py WHO MEASURE LIBRARY``; prints JSON.
+"""One process that looks symbols up: ``python growth.py WHO MEASURE LIBRARY COUNT``; prints JSON.
 
-``time`` gives [symbols, nanoseconds per look-up] for each decade; ``tracemalloc``, or a field of
-/proc/self/status, gives the bytes per symbol of the last decade.
+``time`` gives [symbols, nanoseconds per look-up] for each decade up to COUNT; ``tracemalloc``, or a
+field of /proc/self/status, gives the bytes per symbol of the last decade.
 
 With ``table`` for WHO it makes one table: ``python growth.py table MEASURE SLOTS LIBRARY HOST``.
 ``time`` gives the nanoseconds per slot of each step, the others the bytes per slot. HOST is the C
@@ -18,9 +18,12 @@ from functools import partial
 from time import perf_counter_ns
 from types import ModuleType
 
-__all__ = ["DECADES"]
+__all__ = ["decades"]
 
-DECADES = (100, 1_000, 10_000, 100_000)
+
+def decades(count: int) -> tuple[int, ...]:
+    """The last four up to ``count``."""
+    return (count // 1_000, count // 100, count // 10, count)
 
 
 def lookup_of(who: str, path: str) -> Callable[[str], object]:
@@ -56,9 +59,9 @@ def traced() -> int:
     return tracemalloc.get_traced_memory()[0]
 
 
-def times(lookup: Callable[[str], object]) -> list[tuple[int, float]]:
+def times(lookup: Callable[[str], object], count: int) -> list[tuple[int, float]]:
     done, found = 0, []
-    for decade in DECADES:
+    for decade in decades(count):
         names = [f"f{index}" for index in range(done, decade)]
         start = perf_counter_ns()
         for name in names:
@@ -68,8 +71,8 @@ def times(lookup: Callable[[str], object]) -> list[tuple[int, float]]:
     return found
 
 
-def bytes_each(lookup: Callable[[str], object], measure: Callable[[], int]) -> float:
-    first, last = DECADES[-2:]
+def bytes_each(lookup: Callable[[str], object], measure: Callable[[], int], count: int) -> float:
+    *_, first, last = decades(count)
     for index in range(first):
         lookup(f"f{index}")
     before = measure()
@@ -148,10 +151,10 @@ if __name__ == "__main__" and sys.argv[1] == "table":
     measure = perf_counter_ns if what == "time" else partial(without_garbage, kept)
     print(json.dumps(each_step(int(slots), path, host, measure)))
 elif __name__ == "__main__":
-    who, what, path = sys.argv[1:]
+    who, what, path, last = sys.argv[1:]
     lookup = lookup_of(who, path)
     if what == "time":
-        print(json.dumps(times(lookup)))
+        print(json.dumps(times(lookup, int(last))))
     else:
         measure = traced if what == "tracemalloc" else partial(status, what)
-        print(json.dumps(bytes_each(lookup, measure)))
+        print(json.dumps(bytes_each(lookup, measure, int(last))))

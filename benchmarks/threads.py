@@ -23,6 +23,7 @@ from time import perf_counter_ns
 from typing import Any
 
 from jumptable.measuring.timing import Spread
+from saving import Times
 
 __all__ = [
     "REGISTERS",
@@ -34,6 +35,7 @@ __all__ = [
     "in_threads",
     "no_conclusion",
     "repeated",
+    "times_of",
     "turns",
 ]
 
@@ -58,7 +60,12 @@ LEAST_ROUNDS = 5
 
 
 def turns(rounds: int, *, at_once: bool) -> int:
-    """How many rounds of long turns there are for so many of short ones."""
+    """How many rounds of long turns there are for so many of short ones.
+
+    A single round is there to see that all of it runs, and one is then enough.
+    """
+    if rounds == 1:
+        return 1
     return max(LEAST_ROUNDS, rounds // (FEWER if at_once else FEWER_WITH_GIL))
 
 
@@ -247,6 +254,16 @@ def in_c(name: str, run: Any, clock: Clock, addresses: tuple[int, int] = (0, 0))
 def in_registers(adding: Any) -> Work:
     """What two threads do that share nothing, to be measured beside everything else."""
     return in_c(REGISTERS, adding.registers, adding.now)
+
+
+def times_of(question: str, found: Mapping[str, Scaling]) -> list[Times]:
+    """What is saved: each alone, and beside the other."""
+    times = []
+    for name, scaling in found.items():
+        facts = {"throughput of two": scaling.throughput.median}
+        times.append(Times(question, f"{name}, alone", scaling.alone_ns))
+        times.append(Times(question, f"{name}, in two threads", scaling.together_ns, facts=facts))
+    return times
 
 
 def no_conclusion(found: Mapping[str, Scaling]) -> str | None:

@@ -1,4 +1,4 @@
-"""A plugin host in a process of its own: ``python warmhost.py FOLDER MODE``.
+"""A plugin host in a process of its own: ``python warmhost.py FOLDER MODE COUNT``.
 
 The folder holds the plugins that `make_plugins` writes. Prints what it measured, as JSON.
 """
@@ -15,7 +15,6 @@ from time import perf_counter, sleep
 
 import jumptable as jt
 
-PLUGINS = 100
 IMPORT_MS = 5
 INTERFACE = {"run": None}
 # It computes, and makes few objects that the garbage collector looks through: its passes would take
@@ -32,50 +31,49 @@ def run(number):
 """
 
 
-def make_plugins(folder: Path) -> None:
-    for number in range(PLUGINS):
+def make_plugins(folder: Path, count: int) -> None:
+    for number in range(count):
         (folder / f"plugin{number}.py").write_text(TEXT)
 
 
-def names() -> list[str]:
-    return [f"plugin{number}" for number in range(PLUGINS)]
+Names = list[str]
 
 
-def eager() -> object:
+def eager(names: Names) -> object:
     """Everything is opened and bound, then one plugin is called."""
     start = perf_counter()
-    tables = [jt.Table(INTERFACE) for _ in names()]
-    for name, table in zip(names(), tables, strict=True):
+    tables = [jt.Table(INTERFACE) for _ in names]
+    for name, table in zip(names, tables, strict=True):
         table.bind(jt.open(name))
-    tables[PLUGINS // 2].facade.run(1)
+    tables[len(names) // 2].facade.run(1)
     return perf_counter() - start
 
 
-def lazy() -> object:
+def lazy(names: Names) -> object:
     start = perf_counter()
-    tables = [jt.lazy(name, INTERFACE) for name in names()]
-    tables[PLUGINS // 2].facade.run(1)
+    tables = [jt.lazy(name, INTERFACE) for name in names]
+    tables[len(names) // 2].facade.run(1)
     return perf_counter() - start
 
 
-def warmed() -> object:
+def warmed(names: Names) -> object:
     """As `lazy`, with a warmer."""
     start = perf_counter()
-    tables = [jt.lazy(name, INTERFACE) for name in names()]
+    tables = [jt.lazy(name, INTERFACE) for name in names]
     warmup = jt.warm(tables)
-    tables[PLUGINS // 2].facade.run(1)
+    tables[len(names) // 2].facade.run(1)
     first = perf_counter() - start
     warmup.wait()
     return [first, perf_counter() - start]
 
 
-def first_calls(warm: bool) -> object:
+def first_calls(names: Names, warm: bool) -> object:
     """The time of each plugin's first call, where requests come at random, 12 ms apart on average.
 
-    That is 1.2 s for all of them.
+    That is 1.2 s for 100 of them.
     """
     order = random.Random(1)
-    tables = [jt.lazy(name, INTERFACE) for name in names()]
+    tables = [jt.lazy(name, INTERFACE) for name in names]
     warmup = jt.warm(tables) if warm else None
     times = []
     for table in order.sample(tables, len(tables)):
@@ -90,10 +88,10 @@ def first_calls(warm: bool) -> object:
 
 TURNS = 4
 SECONDS = 0.3
-Load = Callable[[list[str]], Callable[[], bool]]
+Load = Callable[[Names], Callable[[], bool]]
 
 
-def foreground(load: Load) -> object:
+def foreground(names: Names, load: Load) -> object:
     """How many calls per second a thread makes that does nothing else: alone, beside, and alone.
 
     ``load`` begins to load plugins, and gives what tells whether that goes on. A pair for each
@@ -117,10 +115,10 @@ def foreground(load: Load) -> object:
         return True
 
     rates = []
-    share = PLUGINS // TURNS
+    share = len(names) // TURNS
     for turn in range(TURNS):
         before = rate(always)
-        goes_on = load(names()[1:][share * turn : share * (turn + 1)])
+        goes_on = load(names[1:][share * turn : share * (turn + 1)])
         beside = rate(goes_on)
         while goes_on():
             sleep(0.001)
@@ -128,13 +126,13 @@ def foreground(load: Load) -> object:
     return rates
 
 
-def by_warmer(modules: list[str]) -> Callable[[], bool]:
+def by_warmer(modules: Names) -> Callable[[], bool]:
     """All of its time is counted, its pauses too."""
     warmup = jt.warm([jt.lazy(name, INTERFACE) for name in modules], within=SECONDS)
     return lambda: not warmup.done
 
 
-def by_thread(modules: list[str]) -> Callable[[], bool]:
+def by_thread(modules: Names) -> Callable[[], bool]:
     """A plain thread that opens one after the other."""
 
     def open_all() -> None:
@@ -146,16 +144,17 @@ def by_thread(modules: list[str]) -> Callable[[], bool]:
     return thread.is_alive
 
 
-MODES: dict[str, Callable[[], object]] = {
+MODES: dict[str, Callable[[Names], object]] = {
     "eager": eager,
     "lazy": lazy,
     "warmed": warmed,
-    "first calls, cold": lambda: first_calls(False),
-    "first calls, warmer": lambda: first_calls(True),
-    "foreground, warmer": lambda: foreground(by_warmer),
-    "foreground, plain thread": lambda: foreground(by_thread),
+    "first calls, cold": lambda names: first_calls(names, False),
+    "first calls, warmer": lambda names: first_calls(names, True),
+    "foreground, warmer": lambda names: foreground(names, by_warmer),
+    "foreground, plain thread": lambda names: foreground(names, by_thread),
 }
 
 if __name__ == "__main__":
-    sys.path.insert(0, sys.argv[1])
-    json.dump(MODES[sys.argv[2]](), sys.stdout)
+    folder, mode, count = sys.argv[1:]
+    sys.path.insert(0, folder)
+    json.dump(MODES[mode]([f"plugin{number}" for number in range(int(count))]), sys.stdout)
