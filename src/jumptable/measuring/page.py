@@ -10,7 +10,7 @@ from html import escape
 from math import isfinite
 from types import ModuleType
 
-from .findings import printable
+from .doctor.findings import printable
 from .pagestyle import STYLE
 from .results import Curve, Experiment, Guide, Report, Row, Trial
 from .timing import Spread

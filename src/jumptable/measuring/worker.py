@@ -85,13 +85,13 @@ def _ladder(job: dict[str, Any], starting: Starting, go_on: GoOn) -> list[Any]:
 def _curves(job: dict[str, Any], starting: Starting, go_on: GoOn) -> list[Any]:
     from .curves import draw
 
-    return draw(starting=starting, go_on=go_on)
+    return draw(False, starting=starting, go_on=go_on)
 
 
 def _experiments(job: dict[str, Any], starting: Starting, go_on: GoOn) -> list[Any]:
     from .experiments import run
 
-    return run(starting=starting, go_on=go_on)
+    return run(False, starting=starting, go_on=go_on)
 
 
 JOBS: dict[str, Callable[[dict[str, Any], Starting, GoOn], list[Any]]] = {
