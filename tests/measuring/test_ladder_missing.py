@@ -6,6 +6,7 @@ import functools
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -136,7 +137,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     folder, temporary = tmp_path / "cache", tmp_path / "temporary"
     temporary.mkdir()
     monkeypatch.setenv("JUMPTABLE_CACHE", str(folder))
-    monkeypatch.setattr(gobuild.tempfile, "tempdir", str(temporary))
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     yield folder
     assert list(temporary.iterdir()) == []
 

@@ -48,7 +48,12 @@ class Asked:
 
     def _wait_until_ready(self) -> None:
         late = threading.Event()
-        timer = threading.Timer(PATIENCE, lambda: (late.set(), self._process.kill()))
+
+        def end() -> None:
+            late.set()
+            self._process.kill()
+
+        timer = threading.Timer(PATIENCE, end)
         timer.start()
         try:
             answer = self._read()
