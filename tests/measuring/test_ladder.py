@@ -63,7 +63,7 @@ GROUPS = {
         "Go: reflect call",
         "Go: exec",
     ],
-    "the machine itself": ["a chain of multiplications"],
+    "the machine itself": ["six chains at once", "a chain of multiplications"],
 }
 NAMES = [name for names in GROUPS.values() for name in names]
 
@@ -311,6 +311,17 @@ def test_a_stop_before_the_first_round() -> None:
     assert found.measurement == Measurement({}, 0, 0)
     assert found.rows[0].missing == "not measured: the bench was stopped before"
     assert found.rows[0].runs == ()
+
+
+@pytest.mark.parametrize("error", [BrokenPipeError, ValueError])
+def test_an_error_of_who_is_told_is_not_a_rungs(error: type[Exception]) -> None:
+    def fail(*_: object) -> bool:
+        raise error
+
+    with pytest.raises(error):
+        ladder.climb(1, rungs=[steady("one")], starting=fail)
+    with pytest.raises(error):
+        ladder.climb(1, rungs=[steady("one")], go_on=fail)
 
 
 def test_the_same_order_for_the_same_seed() -> None:
