@@ -16,6 +16,8 @@ from jumptable.measuring.ladder import calls, compiled, mathlibrary, rung
 from jumptable.measuring.ladder.rung import Preparation, expression
 from jumptable.measuring.timing import Contestant, Measurement
 
+pytestmark = pytest.mark.thread_unsafe(reason="changes what the ladder calls, and measures")
+
 GROUPS = {
     "calls from Python": [
         "direct Python call",
