@@ -93,7 +93,8 @@ class Asked:
 
     def _ended(self) -> UnavailableError:
         self.close(PATIENCE)
-        return UnavailableError(f"its process ended: {self._last or self._process.returncode}")
+        why = self._last or f"exit status {self._process.returncode}"
+        return UnavailableError(f"its process ended: {why}")
 
     def close(self, patience: float = 5.0) -> None:
         """End it, and what it started; may be called again."""
