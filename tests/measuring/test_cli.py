@@ -38,7 +38,7 @@ def test_bench_prints_the_machine_and_the_ladder() -> None:
 def test_cffi_need_not_be_installed() -> None:
     done = run(*QUICK, before="sys.modules['cffi'] = None")
     assert done.returncode == 0
-    assert "cffi, ABI mode (cffi is not installed: pip install" in done.stdout
+    assert "cffi, ABI mode (cffi is not installed: " in done.stdout
 
 
 def test_rich_need_not_be_installed() -> None:
