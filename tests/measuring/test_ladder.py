@@ -10,10 +10,12 @@ from collections.abc import Callable
 import pytest
 
 import jumptable
-from jumptable.measuring import ladder, report
+from jumptable.measuring import example_python, ladder, report
 from jumptable.measuring.ladder import calls, compiled, mathlibrary, rung
 from jumptable.measuring.ladder.rung import Preparation, expression
 from jumptable.measuring.timing import Contestant, Measurement
+
+pytestmark = pytest.mark.thread_unsafe(reason="changes what the ladder calls, and measures")
 
 GROUPS = {
     "calls from Python": [
@@ -62,7 +64,7 @@ GROUPS = {
         "Go: reflect call",
         "Go: exec",
     ],
-    "the machine itself": ["a chain of multiplications"],
+    "the machine itself": ["six chains at once", "a chain of multiplications"],
 }
 NAMES = [name for names in GROUPS.values() for name in names]
 
@@ -161,10 +163,10 @@ def test_no_row_costs_nothing_but_what_c_can_hide(climbed: ladder.Climbed) -> No
 @pytest.mark.parametrize(
     ("names", "module", "attribute"),
     [
-        (GROUPS["calls from Python"][:1], calls.example_python, "magnitude"),
-        (["reflection: signature.bind"], calls.example_python, "magnitude"),
-        (["import_module in the hot path"], calls.example_python, "magnitude"),
-        (["reflection: getattr by name"], calls.example_python, "magnitude"),
+        (GROUPS["calls from Python"][:1], example_python, "magnitude"),
+        (["reflection: signature.bind"], example_python, "magnitude"),
+        (["import_module in the hot path"], example_python, "magnitude"),
+        (["reflection: getattr by name"], example_python, "magnitude"),
         (["builtin function"], math, "fabs"),
     ],
 )
@@ -310,6 +312,17 @@ def test_a_stop_before_the_first_round() -> None:
     assert found.measurement == Measurement({}, 0, 0)
     assert found.rows[0].missing == "not measured: the bench was stopped before"
     assert found.rows[0].runs == ()
+
+
+@pytest.mark.parametrize("error", [BrokenPipeError, ValueError])
+def test_an_error_of_who_is_told_is_not_a_rungs(error: type[Exception]) -> None:
+    def fail(*_: object) -> bool:
+        raise error
+
+    with pytest.raises(error):
+        ladder.climb(1, rungs=[steady("one")], starting=fail)
+    with pytest.raises(error):
+        ladder.climb(1, rungs=[steady("one")], go_on=fail)
 
 
 def test_the_same_order_for_the_same_seed() -> None:

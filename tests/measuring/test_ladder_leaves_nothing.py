@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,7 +16,6 @@ from pathlib import Path
 import pytest
 
 from jumptable.measuring import ladder
-from jumptable.measuring.ladder import golang
 from jumptable.measuring.ladder.rung import Preparation
 from jumptable.measuring.timing import Contestant
 
@@ -216,7 +216,7 @@ def test_its_processes_die_with_it(name: str, processes: int) -> None:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends a POSIX signal")
-@pytest.mark.skipif(golang.gobuild.shutil.which("go") is None, reason="needs go")
+@pytest.mark.skipif(shutil.which("go") is None, reason="needs go")
 def test_an_interrupted_build_leaves_no_compiler(tmp_path: Path) -> None:
     """A ``go`` that takes its time, and has started something that does too."""
     (tmp_path / "bin").mkdir()

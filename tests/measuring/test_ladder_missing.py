@@ -6,6 +6,7 @@ import functools
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -57,7 +58,13 @@ def test_a_package_that_is_not_installed(
     module: str, names: list[str], reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, module, None)
-    assert missing(*names) == [reason] * len(names)
+    if sys.version_info[:2] == (3, 13) and module in ("cffi", "grpc"):
+        reason = reason.partition(":")[0]  # there the extra does not bring it
+        assert all(
+            found.startswith(reason) and "jumptable[" not in found for found in missing(*names)
+        )
+    else:
+        assert missing(*names) == [reason] * len(names)
 
 
 def test_a_package_that_does_not_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,7 +143,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     folder, temporary = tmp_path / "cache", tmp_path / "temporary"
     temporary.mkdir()
     monkeypatch.setenv("JUMPTABLE_CACHE", str(folder))
-    monkeypatch.setattr(gobuild.tempfile, "tempdir", str(temporary))
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     yield folder
     assert list(temporary.iterdir()) == []
 

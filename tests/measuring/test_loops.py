@@ -74,6 +74,14 @@ def test_a_busy_function_takes_every_step(steps: int) -> None:
     assert loops.busy(steps, 0) == 0
 
 
+@pytest.mark.parametrize("steps", [0, 1, 2, 60])
+def test_so_does_one_of_many_chains(steps: int) -> None:
+    chains = [steps + number for number in range(6)]
+    for _ in range(steps):
+        chains = [(x ^ (x >> 7 + 2 * number)) + 1 for number, x in enumerate(chains)]
+    assert loops.crowd(steps, 1) == loops.crowd(steps, 12) == sum(chains)
+
+
 def test_nothing_is_nothing() -> None:
     loops.empty(1000)
     loops.empty(-1)

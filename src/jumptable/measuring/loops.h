@@ -71,6 +71,22 @@ static JT_APART int64_t jt_busy(int64_t steps) {
     return (int64_t)x;
 }
 
+/* As many chains at once as a processor has units for, and more: 18 operations a step. Where another
+ * thread shares the core, which does not slow down a single chain, this takes longer. */
+static JT_APART int64_t jt_crowd(int64_t steps) {
+    uint64_t a = (uint64_t)steps, b = a + 1, c = a + 2, d = a + 3, e = a + 4, f = a + 5;
+    JT_HIDDEN;
+    for (; steps > 0; steps--) {
+        a = (a ^ (a >> 7)) + 1;
+        b = (b ^ (b >> 9)) + 1;
+        c = (c ^ (c >> 11)) + 1;
+        d = (d ^ (d >> 13)) + 1;
+        e = (e ^ (e >> 15)) + 1;
+        f = (f ^ (f >> 17)) + 1;
+    }
+    return (int64_t)(a + b + c + d + e + f);
+}
+
 static JT_APART void run_empty(Py_ssize_t count) { JT_REPEAT(count, JT_HIDDEN); }
 
 static JT_APART double run_direct(double x, Py_ssize_t count) {
@@ -99,6 +115,13 @@ static JT_APART int64_t run_busy(int64_t steps, Py_ssize_t count) {
     int64_t volatile zero = 0;
     int64_t result = 0, none = zero;
     JT_REPEAT(count, result = jt_busy(steps | (result & none)));
+    return result;
+}
+
+static JT_APART int64_t run_crowd(int64_t steps, Py_ssize_t count) {
+    int64_t volatile zero = 0;
+    int64_t result = 0, none = zero;
+    JT_REPEAT(count, result = jt_crowd(steps | (result & none)));
     return result;
 }
 

@@ -19,6 +19,7 @@ cdef extern from "loops.h":
     double run_slot(const jt_slot *slot, double x, Py_ssize_t count) nogil
     void run_add(int64_t *word, Py_ssize_t count) nogil
     int64_t run_busy(int64_t steps, Py_ssize_t count) nogil
+    int64_t run_crowd(int64_t steps, Py_ssize_t count) nogil
 
 
 def empty(Py_ssize_t count):
@@ -61,6 +62,11 @@ def add(uintptr_t address, Py_ssize_t count):
 def busy(int64_t steps, Py_ssize_t count):
     """Call a function that takes a time proportional to ``steps``, about a nanosecond for each."""
     return run_busy(steps, count)
+
+
+def crowd(int64_t steps, Py_ssize_t count):
+    """Call a function that keeps all arithmetic units of the core busy for ``steps`` steps."""
+    return run_crowd(steps, count)
 
 
 def busy_address():

@@ -48,7 +48,12 @@ class Asked:
 
     def _wait_until_ready(self) -> None:
         late = threading.Event()
-        timer = threading.Timer(PATIENCE, lambda: (late.set(), self._process.kill()))
+
+        def end() -> None:
+            late.set()
+            self._process.kill()
+
+        timer = threading.Timer(PATIENCE, end)
         timer.start()
         try:
             answer = self._read()
@@ -88,7 +93,8 @@ class Asked:
 
     def _ended(self) -> UnavailableError:
         self.close(PATIENCE)
-        return UnavailableError(f"its process ended: {self._last or self._process.returncode}")
+        why = self._last or f"exit status {self._process.returncode}"
+        return UnavailableError(f"its process ended: {why}")
 
     def close(self, patience: float = 5.0) -> None:
         """End it, and what it started; may be called again."""

@@ -62,12 +62,11 @@ def climb(
     """
     if only is not None:
         rungs = _chosen(rungs, only)
-    missing: dict[str, str] = {}
-    with ExitStack() as closing:
-        # What was measured is worth more than to know that something was not closed.
-        closing.enter_context(suppress(OSError))
-        shared = Shared(closing)
+    closing = ExitStack()
+    try:
+        missing: dict[str, str] = {}
         present: dict[str, Contestant] = {}
+        shared = Shared(closing)
         for rung in rungs:
             starting(rung.name)
             with ExitStack() as opened:
@@ -89,6 +88,10 @@ def climb(
                 assert isinstance(cause, Exception)
                 del present[name]
                 missing[name] = reason(cause)
+    finally:
+        # What was measured is worth more than to know that something was not closed.
+        with suppress(OSError):
+            closing.close()
     return Climbed([_row(rung, missing.get(rung.name), measurement) for rung in rungs], measurement)
 
 

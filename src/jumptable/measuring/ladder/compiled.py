@@ -16,8 +16,9 @@ from .rung import ARGUMENT, TRIED, Preparation, Rung, expect
 __all__ = ["IN_C", "MACHINE", "YARDSTICK", "empty_loop", "timed"]
 
 GROUP = "calls from C"
-YARDSTICK = "a chain of multiplications"
-STEPS = 80
+ITSELF = "the machine itself"
+YARDSTICK, CROWD = "a chain of multiplications", "six chains at once"
+STEPS, CROWDED_STEPS = 80, 60
 
 
 def timed(run: Callable[[int], object]) -> Callable[[int], int]:
@@ -71,6 +72,16 @@ def _yardstick(preparation: Preparation) -> Contestant:
     return Contestant(preparation.name, timed(lambda count: loops.busy(STEPS, count)), empty_loop())
 
 
+def _crowd(preparation: Preparation) -> Contestant:
+    chains = [CROWDED_STEPS + number for number in range(6)]
+    for _ in range(CROWDED_STEPS):
+        chains = [(x ^ (x >> 7 + 2 * number)) + 1 for number, x in enumerate(chains)]
+    expect(loops.crowd(CROWDED_STEPS, 2), sum(chains))
+    return Contestant(
+        preparation.name, timed(lambda count: loops.crowd(CROWDED_STEPS, count)), empty_loop()
+    )
+
+
 IN_C = (
     Rung(
         "C: direct call",
@@ -96,8 +107,15 @@ IN_C = (
 
 MACHINE = (
     Rung(
+        CROWD,
+        ITSELF,
+        "A call that keeps every arithmetic unit of a core busy: the same work on every run, which "
+        "takes longer when something else uses that core.",
+        _crowd,
+    ),
+    Rung(
         YARDSTICK,
-        "the machine itself",
+        ITSELF,
         f"A call that does {STEPS} multiplications, each of the last one's result: the same work "
         "on every run, so it tells a slower machine from slower code.",
         _yardstick,

@@ -20,10 +20,14 @@ from ..timing import Contestant, statement
 from .compiled import empty_loop
 from .rung import Preparation, Rung, UnavailableError, expect
 
-__all__ = ["RUNGS"]
+__all__ = ["RUNGS", "Words", "pinned", "two_processors"]
 
 GROUP = "counters"
 LINES = 128  # bytes: a pair of cache lines, or one of big arm64 cores
+ONE_PROCESSOR = (
+    "two threads need two processors, and there is one: "
+    "run the bench where more are allowed (taskset, the container's limits)"
+)
 SIBLINGS = "/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list"
 
 
@@ -119,19 +123,13 @@ def two_processors() -> tuple[int | None, int | None]:
     """One for each thread, in different cores if there are; None: threads cannot be told."""
     if not hasattr(os, "sched_getaffinity"):
         if (os.cpu_count() or 1) < 2:
-            raise UnavailableError(_ONE)
+            raise UnavailableError(ONE_PROCESSOR)
         return None, None
     first, *others = sorted(os.sched_getaffinity(0))
     if not others:
-        raise UnavailableError(_ONE)
+        raise UnavailableError(ONE_PROCESSOR)
     siblings = _same_core(first)
     return first, next((one for one in others if one not in siblings), others[0])
-
-
-_ONE = (
-    "two threads need two processors, and there is one: "
-    "run the bench where more are allowed (taskset, the container's limits)"
-)
 
 
 def _same_core(processor: int) -> set[int]:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import sysconfig
 from importlib import import_module
 from typing import Any
 
 from .rung import UnavailableError
 
-__all__ = ["command", "package"]
+__all__ = ["command", "not_installed", "package"]
 
 ENABLES_GIL = 3
+# What the extra leaves out on 3.13, as no marker tells a free-threaded one.
+NOT_FOR_313 = ("cffi", "grpcio")
 
 
 def package(module: str, distribution: str, extra: str = "bench") -> Any:
@@ -26,9 +29,16 @@ def package(module: str, distribution: str, extra: str = "bench") -> Any:
     except ModuleNotFoundError as error:
         if error.name != module:
             raise
-        raise UnavailableError(
-            f'{distribution} is not installed: pip install "jumptable[{extra}]"'
-        ) from None
+        raise not_installed(distribution, extra) from None
+
+
+def not_installed(distribution: str, extra: str = "bench") -> UnavailableError:
+    how = f'pip install "jumptable[{extra}]"'
+    if distribution in NOT_FOR_313 and sys.version_info[:2] == (3, 13):
+        how = f"pip install {distribution}"
+        if sysconfig.get_config_var("Py_GIL_DISABLED"):
+            how = "it has no build for the free-threaded 3.13, so use another Python"
+    return UnavailableError(f"{distribution} is not installed: {how}")
 
 
 def command(code: str, *arguments: str) -> list[str]:

@@ -13,7 +13,7 @@ import tempfile
 from ..results import Guide
 from ..timing import Contestant, statement
 from .asked import Asked
-from .packages import command
+from .packages import command, not_installed
 from .rung import Preparation, Rung, UnavailableError, expect
 
 __all__ = ["RUNGS"]
@@ -42,7 +42,7 @@ def _subprocess(preparation: Preparation) -> Contestant:
 
 def _grpc(preparation: Preparation) -> Contestant:
     if not _is_installed("grpc"):
-        raise UnavailableError('grpcio is not installed: pip install "jumptable[bench]"')
+        raise not_installed("grpcio")
     if not hasattr(socket, "AF_UNIX"):
         raise UnavailableError("this system has no Unix sockets")
     folder = preparation.closing.enter_context(
