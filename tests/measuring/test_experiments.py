@@ -73,8 +73,8 @@ def test_pooling(again: float, pool: float, said: str) -> None:
     [
         (150e3, "Mapping the file first only adds to it: a first open takes 150 µs instead of "
                 "only 100 µs, since the loader maps it anyway."),
-        (100e3, "Mapping the file first changes nothing: a first open takes 100 µs and 100 µs, "
-                "the same but for the noise."),
+        (100e3, "Mapping the file first changes nothing: a first open takes 100 µs against "
+                "100 µs, within the noise."),
         (50e3, "Mapping the file first pays here: a first open takes 50.0 µs instead of 100 µs."),
     ],
 )  # fmt: skip
@@ -85,11 +85,11 @@ def test_mapping(mapped: float, said: str) -> None:
 @pytest.mark.parametrize(
     ("collected", "after", "said"),
     [
-        (3e6, 20, "gc.collect() takes 3.00 ms, 6.0 times as long as the open, and calls are no "
-                  "faster after it: 20.0 ns and 20.0 ns, the same but for the noise."),
+        (3e6, 20, "gc.collect() takes 3.00 ms, 6.00 times as long as the open, and calls are no "
+                  "faster after it: 20.0 ns against 20.0 ns, within the noise."),
         (1e5, 10, "gc.collect() takes 100 µs, 20% of what the open takes, and calls are faster "
                   "after it: 10.0 ns instead of 20.0 ns."),
-        (5e5, 40, "gc.collect() takes 500 µs, 1.0 times as long as the open, and calls are slower "
+        (5e5, 40, "gc.collect() takes 500 µs, 1.00 times as long as the open, and calls are slower "
                   "after it: 40.0 ns instead of only 20.0 ns."),
     ],
 )  # fmt: skip
@@ -112,8 +112,8 @@ def test_stripping_that_takes_something_away() -> None:
 
 def test_stripping_that_changes_nothing_or_makes_it_worse() -> None:
     assert stripping.verdict(WHOLE, WHOLE) == (
-        "Stripping saves nothing of the file; a first open takes 200 µs and 200 µs, the same but "
-        "for the noise, a first look-up 7.00 ms and 7.00 ms, the same but for the noise; calls "
+        "Stripping saves nothing of the file; a first open takes 200 µs against 200 µs, within the "
+        "noise, a first look-up 7.00 ms against 7.00 ms, within the noise; calls "
         "are the same; what is exported is still found."
     )
     worse = replace(WHOLE, opened=spread(400e3), called=spread(40))

@@ -161,7 +161,8 @@ def _groups(rows: Sequence[Row]) -> dict[str, list[Row]]:
 
 
 def _group(group: str) -> str:
-    return group if group.strip() else "Calls"
+    """As a heading."""
+    return f"{group[:1].upper()}{group[1:]}" if group.strip() else "Calls"
 
 
 def _ladder(rows: Sequence[Row], draw: ModuleType) -> Iterator[str]:
