@@ -74,7 +74,7 @@ thead th { color: var(--soft); font-weight: 500; vertical-align: bottom; }
 tbody th { font-weight: 400; min-width: 7rem; }
 th[scope=rowgroup] { font-weight: 600; padding-top: 1.2rem; }
 .number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
-.full { min-width: 48rem; } .full tbody th[scope=row] { width: 17rem; }
+.full { min-width: 48rem; } .full tbody th[scope=row] { width: 17rem; min-width: 12rem; }
 .about { display: block; color: var(--soft); font-size: .8125rem; }
 .remark { display: block; color: var(--warn); font-size: .8125rem; font-weight: 600; }
 td .figure { white-space: nowrap; }
@@ -97,11 +97,14 @@ dt { color: var(--soft); } dd { margin: 0; }
 @media print {
   body { font-size: 10pt; } header, main, footer { max-width: none; padding: 0; }
   svg.wide { display: block; } svg.narrow { display: none; }
-  .curves, .experiments { grid-template-columns: repeat(2, minmax(0, 1fr)); }
+  .curves { grid-template-columns: repeat(2, minmax(0, 1fr)); }
+  .experiments { grid-template-columns: minmax(0, 1fr); }
   svg.figure, tr, .curves > section, .experiments > section, .key { break-inside: avoid; }
   h2, h3 { break-after: avoid; }
   * { -webkit-print-color-adjust: exact; }
-  .box { overflow: visible; } .full { min-width: 0; font-size: 8pt; }
+  .box { overflow: visible; } .full { min-width: 0; }
+  table, .about { font-size: 7.5pt; } .full tbody th[scope=row] { min-width: 0; }
+  .full th, .full td { padding-right: .5rem; }
 }
 """
 )

@@ -18,7 +18,7 @@ from .trying import Maker, Trying, changed, compared
 
 __all__ = ["EXPERIMENT", "Kind", "verdict"]
 
-WHOLE, STRIPPED = "as compiled, with -g", "stripped"
+WHOLE, STRIPPED = "with -g", "stripped"
 
 
 @dataclass(frozen=True)
