@@ -45,6 +45,7 @@ COMPILED = {mapping.EXPERIMENT.idea, collecting.EXPERIMENT.idea, stripping.EXPER
         (spread(50), spread(100), 1),
         (spread(100), spread(102), 0),
         (spread(100, 0.2), spread(110, 0.2), 0),  # their quartiles overlap
+        (spread(110, 0.2), spread(100, 0.2), 0),
         (spread(0.1, 0), spread(0.3, 0), 0),  # nobody can tell
         (spread(0), spread(10), 1),
     ],
