@@ -11,7 +11,7 @@ from collections.abc import Callable
 import pytest
 
 import jumptable
-from jumptable.measuring import ladder, report
+from jumptable.measuring import example_python, ladder, report
 from jumptable.measuring.ladder import calls, compiled, mathlibrary, rung
 from jumptable.measuring.ladder.rung import Preparation, expression
 from jumptable.measuring.timing import Contestant, Measurement
@@ -162,10 +162,10 @@ def test_no_row_costs_nothing_but_what_c_can_hide(climbed: ladder.Climbed) -> No
 @pytest.mark.parametrize(
     ("names", "module", "attribute"),
     [
-        (GROUPS["calls from Python"][:1], calls.example_python, "magnitude"),
-        (["reflection: signature.bind"], calls.example_python, "magnitude"),
-        (["import_module in the hot path"], calls.example_python, "magnitude"),
-        (["reflection: getattr by name"], calls.example_python, "magnitude"),
+        (GROUPS["calls from Python"][:1], example_python, "magnitude"),
+        (["reflection: signature.bind"], example_python, "magnitude"),
+        (["import_module in the hot path"], example_python, "magnitude"),
+        (["reflection: getattr by name"], example_python, "magnitude"),
         (["builtin function"], math, "fabs"),
     ],
 )

@@ -47,10 +47,20 @@ class Asked:
             raise
 
     def _wait_until_ready(self) -> None:
-        timer = threading.Timer(PATIENCE, self._process.kill)
+        late = threading.Event()
+
+        def end() -> None:
+            late.set()
+            self._process.kill()
+
+        timer = threading.Timer(PATIENCE, end)
         timer.start()
         try:
             answer = self._read()
+        except UnavailableError:
+            if late.is_set():
+                raise UnavailableError(f"it was not ready within {PATIENCE:g} s") from None
+            raise
         finally:
             timer.cancel()
             timer.join()

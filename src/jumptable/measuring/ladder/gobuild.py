@@ -100,12 +100,9 @@ def build(go: str, found: Sequence[Path], target: Path) -> None:
         made, scratch = Path(folder, "made"), Path(folder, "scratch")
         made.mkdir(0o700)
         scratch.mkdir()
-        environment = {
-            **os.environ,
-            "GO111MODULE": "off",
-            "CGO_ENABLED": "1",
-            "GOTMPDIR": str(scratch),
-        }
+        environment = {**os.environ, "GO111MODULE": "off", "CGO_ENABLED": "1"}
+        # What the compilers that it starts leave behind when they are ended is removed with it.
+        environment |= dict.fromkeys(("GOTMPDIR", "TMPDIR", "TMP", "TEMP"), str(scratch))
         for path in found:
             mode, suffix = ("plugin", ".so") if path.stem == PLUGIN else ("exe", "")
             output = made / f"{path.stem}{suffix}"
