@@ -18,7 +18,6 @@ from tests.measuring.reports import spread
 from jumptable.measuring import experiments
 from jumptable.measuring.experiments import (
     collecting,
-    compiling,
     mapping,
     optimising,
     pooling,
@@ -26,6 +25,7 @@ from jumptable.measuring.experiments import (
     tried,
     trying,
 )
+from jumptable.measuring.ladder.rung import UnavailableError
 from jumptable.measuring.results import Trial
 from jumptable.measuring.timing import Spread
 
@@ -198,18 +198,22 @@ def test_without_a_compiler(how: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_compiler_that_fails_is_quoted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     broken = tmp_path / "broken-cc"
-    broken.write_text("#!/bin/sh\necho 'cannot do that' >&2\nexit 3\n")
+    broken.write_text("#!/bin/sh\necho cannot do that in $TMPDIR >&2\nexit 3\n")
     broken.chmod(0o755)
     monkeypatch.setenv("CC", str(broken))
     (found,) = experiments.run(False, experiments=[optimising.EXPERIMENT], rounds=5)
-    assert found.missing == f"{broken} does not make the library: cannot do that"
+    said, _, folder = found.missing.partition(" in ")
+    assert said == f"{broken} does not make the library: cannot do that"
+    # What compilers leave behind when they are ended is removed too.
+    assert os.path.basename(folder).startswith("jumptable-bench-")
 
 
 def test_without_strip(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stripping.shutil, "which", lambda name: None)  # type: ignore[attr-defined]
-    with ExitStack() as closing, pytest.raises(compiling.UnavailableError) as raised:  # type: ignore[attr-defined]
-        stripping._strip(trying.Trying(closing, lambda: True, rounds=1, copies=1).folder / "any.so")
-    assert str(raised.value) == "there is no strip here: install binutils"
+    monkeypatch.setenv("PATH", "/no/such/folder")
+    with ExitStack() as closing:
+        given = trying.Trying(closing, lambda: True, rounds=1, copies=1)
+        with pytest.raises(UnavailableError, match="there is no strip here: install binutils"):
+            stripping._strip(given, given.folder / "any.so")
 
 
 @pytest.mark.parametrize("asked", [0, 1, 2, 5, 20])
