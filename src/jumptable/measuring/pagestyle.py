@@ -59,7 +59,8 @@ svg.narrow { display: none; max-width: 30rem; }
   font-size: .875rem; }
 .missing li { margin: .15rem 0; }
 .curves, .experiments { display: grid; gap: 1.5rem 3rem;
-  grid-template-columns: repeat(2, minmax(0, 1fr)); }
+  grid-template-columns: repeat(auto-fit, minmax(min(20rem, 100%), 1fr)); }
+.curves svg.figure { max-width: 30rem; }
 .curves > section > p { font-size: .9rem; }
 .box { overflow-x: auto; margin-bottom: 2.5rem; }
 .points { width: auto; }
@@ -86,11 +87,10 @@ td .figure { white-space: nowrap; }
 dl { display: grid; grid-template-columns: fit-content(40%) minmax(0, 1fr); gap: .25rem 1.5rem;
   margin: 0; font-size: .9rem; }
 dt { color: var(--soft); } dd { margin: 0; }
-@media (max-width: 52rem) {
+@media (max-width: 50rem) {
   header { padding-top: 1.5rem; }
   h1 { font-size: 1.55rem; } h2 { margin-top: 2.4rem; }
   svg.wide { display: none; } svg.narrow { display: block; }
-  .curves, .experiments { grid-template-columns: minmax(0, 1fr); }
 }
 @media (max-width: 26rem) { dl { grid-template-columns: minmax(0, 1fr); gap: 0; }
   dd { margin-bottom: .5rem; } }
