@@ -18,7 +18,6 @@ from tests.measuring.reports import spread
 from jumptable.measuring import experiments
 from jumptable.measuring.experiments import (
     collecting,
-    compiling,
     mapping,
     optimising,
     pooling,
@@ -26,6 +25,7 @@ from jumptable.measuring.experiments import (
     tried,
     trying,
 )
+from jumptable.measuring.ladder.rung import UnavailableError
 from jumptable.measuring.results import Trial
 from jumptable.measuring.timing import Spread
 
@@ -45,6 +45,7 @@ COMPILED = {mapping.EXPERIMENT.idea, collecting.EXPERIMENT.idea, stripping.EXPER
         (spread(50), spread(100), 1),
         (spread(100), spread(102), 0),
         (spread(100, 0.2), spread(110, 0.2), 0),  # their quartiles overlap
+        (spread(110, 0.2), spread(100, 0.2), 0),
         (spread(0.1, 0), spread(0.3, 0), 0),  # nobody can tell
         (spread(0), spread(10), 1),
     ],
@@ -73,8 +74,8 @@ def test_pooling(again: float, pool: float, said: str) -> None:
     [
         (150e3, "Mapping the file first only adds to it: a first open takes 150 µs instead of "
                 "only 100 µs, since the loader maps it anyway."),
-        (100e3, "Mapping the file first changes nothing: a first open takes 100 µs and 100 µs, "
-                "the same but for the noise."),
+        (100e3, "Mapping the file first makes no difference that stands out: a first open "
+                "takes 100 µs against 100 µs, within the noise."),
         (50e3, "Mapping the file first pays here: a first open takes 50.0 µs instead of 100 µs."),
     ],
 )  # fmt: skip
@@ -85,11 +86,11 @@ def test_mapping(mapped: float, said: str) -> None:
 @pytest.mark.parametrize(
     ("collected", "after", "said"),
     [
-        (3e6, 20, "gc.collect() takes 3.00 ms, 6.0 times as long as the open, and calls are no "
-                  "faster after it: 20.0 ns and 20.0 ns, the same but for the noise."),
+        (3e6, 20, "gc.collect() takes 3.00 ms, 6.00 times as long as the open, and calls are no "
+                  "faster after it: 20.0 ns against 20.0 ns, within the noise."),
         (1e5, 10, "gc.collect() takes 100 µs, 20% of what the open takes, and calls are faster "
                   "after it: 10.0 ns instead of 20.0 ns."),
-        (5e5, 40, "gc.collect() takes 500 µs, 1.0 times as long as the open, and calls are slower "
+        (5e5, 40, "gc.collect() takes 500 µs, 1.00 times as long as the open, and calls are slower "
                   "after it: 40.0 ns instead of only 20.0 ns."),
     ],
 )  # fmt: skip
@@ -112,8 +113,8 @@ def test_stripping_that_takes_something_away() -> None:
 
 def test_stripping_that_changes_nothing_or_makes_it_worse() -> None:
     assert stripping.verdict(WHOLE, WHOLE) == (
-        "Stripping saves nothing of the file; a first open takes 200 µs and 200 µs, the same but "
-        "for the noise, a first look-up 7.00 ms and 7.00 ms, the same but for the noise; calls "
+        "Stripping saves nothing of the file; a first open takes 200 µs against 200 µs, within the "
+        "noise, a first look-up 7.00 ms against 7.00 ms, within the noise; calls "
         "are the same; what is exported is still found."
     )
     worse = replace(WHOLE, opened=spread(400e3), called=spread(40))
@@ -197,18 +198,22 @@ def test_without_a_compiler(how: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_compiler_that_fails_is_quoted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     broken = tmp_path / "broken-cc"
-    broken.write_text("#!/bin/sh\necho 'cannot do that' >&2\nexit 3\n")
+    broken.write_text("#!/bin/sh\necho cannot do that in $TMPDIR >&2\nexit 3\n")
     broken.chmod(0o755)
     monkeypatch.setenv("CC", str(broken))
     (found,) = experiments.run(False, experiments=[optimising.EXPERIMENT], rounds=5)
-    assert found.missing == f"{broken} does not make the library: cannot do that"
+    said, _, folder = found.missing.partition(" in ")
+    assert said == f"{broken} does not make the library: cannot do that"
+    # What compilers leave behind when they are ended is removed too.
+    assert os.path.basename(folder).startswith("jumptable-bench-")
 
 
 def test_without_strip(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stripping.shutil, "which", lambda name: None)  # type: ignore[attr-defined]
-    with ExitStack() as closing, pytest.raises(compiling.UnavailableError) as raised:  # type: ignore[attr-defined]
-        stripping._strip(trying.Trying(closing, lambda: True, rounds=1, copies=1).folder / "any.so")
-    assert str(raised.value) == "there is no strip here: install binutils"
+    monkeypatch.setenv("PATH", "/no/such/folder")
+    with ExitStack() as closing:
+        given = trying.Trying(closing, lambda: True, rounds=1, copies=1)
+        with pytest.raises(UnavailableError, match="there is no strip here: install binutils"):
+            stripping._strip(given, given.folder / "any.so")
 
 
 @pytest.mark.parametrize("asked", [0, 1, 2, 5, 20])

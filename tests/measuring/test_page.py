@@ -202,6 +202,13 @@ def test_missing_rows_and_notes_are_listed(text: str) -> None:
     assert not any("cffi" in word for svg in svgs(text) for word in words(svg))
 
 
+def test_a_curve_of_which_a_part_is_missing_is_drawn_and_says_so() -> None:
+    half = Curve("c", "", "n", "ns", {"a": [(1, spread(1.0))]}, "b: <needs> a package")
+    text = page.render(report(curves=[half]))
+    assert len(svgs(text)) == 1
+    assert "Not all of it is here: b: &lt;needs&gt; a package" in text
+
+
 def test_the_same_report_is_the_same_page(text: str) -> None:
     assert page.render(full()) == text
     program = "from tests.measuring.reports import full; from jumptable.measuring import page; "

@@ -76,3 +76,26 @@ def test_the_doctor_s_page(diagnosis: Path, chromium: Browser, seen_at: Look) ->
 
 def test_the_pages_are_valid(written: dict[str, Path], diagnosis: Path) -> None:
     assert invalid(*written.values(), diagnosis) == []
+
+
+BAD = """<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>Bad</title>
+<style>body { color: #bbb; background: #fff; }</style></head><body><main><h1>Bad</h1>
+<div style="width: 1400px">wide</div><img src="missing.png">
+<svg role="img" viewBox="0 0 300 60" width="300" height="60"><title>one</title>
+<text x="280" y="30">sticks out</text><text x="10" y="30">over</text><text x="14" y="32">lap</text>
+<text x="10" y="58" font-size="4">tiny</text></svg>
+<svg role="img" viewBox="0 0 300 60" width="0" height="0"><title>none</title></svg>
+<script>console.log("said"); missing()</script></main></body></html>
+"""
+
+
+def test_what_is_wrong_with_a_page_is_seen(chromium: Browser, tmp_path: Path) -> None:
+    path = tmp_path / "bad.html"
+    path.write_text(BAD, "utf-8")
+    said = "\n".join(look(chromium, path, LOOKS[1]).complaints)
+    for words in ("console: said", "error: missing is not defined", "asked for file://",
+                  "wide in a window of 390", "empty: none", "outside: one: sticks out",
+                  "overlapping: one: over / lap", "small: one: tiny", "axe: color-contrast",
+                  "axe: image-alt", "not dark: brightness"):  # fmt: skip
+        assert words in said
+    assert any("img" in line and "alt" in line for line in invalid(path))

@@ -294,8 +294,10 @@ SERIES = (
     ("series-5", "v", (0, (3, 1))),
 )
 WIDTH, HEIGHT = 360.0, 250.0
-LEFT, RIGHT, TOP, BOTTOM = 46.0, 228.0, 14.0, 206.0
+LEFT, RIGHT, TOP, BOTTOM = 52.0, 228.0, 14.0, 206.0
 LABEL, LABEL_GAP = 11.0, 12.0
+
+ROOM = 1.2  # beyond the outermost lines, for marks that lie on them
 
 Points = Sequence[tuple[float, Spread]]
 
@@ -313,7 +315,7 @@ def curve(found: Curve, prefix: str) -> str:
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xlim(*_margin(counts))
-    axes.set_ylim(*scale.limits)
+    axes.set_ylim(scale.limits[0] / ROOM, scale.limits[1] * ROOM)
     _grid(axes, scale, counts, found)
     for (_, points), style in zip(series, _styles(), strict=False):
         _plot(axes, points, style)
@@ -351,7 +353,7 @@ def _grid(axes: Axes, scale: Scale, counts: Sequence[float], found: Curve) -> No
         if index % step == 0:
             label = plainly(value) if is_time(found.unit) else compact(value)
             _place(axes, LEFT - 8, value, label, "soft", "right")
-    bottom = scale.limits[0]
+    bottom = axes.get_ylim()[0]
     taken = -1e9
     for count in counts:
         x = float(axes.transData.transform((count, bottom))[0])

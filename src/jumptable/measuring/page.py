@@ -20,6 +20,7 @@ __all__ = ["MatplotlibMissingError", "figures", "render"]
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 DIRECT = f"{TIMES} direct"
+LEAST_SHARE = 0.02
 UNSTABLE = "unstable: what it took changed while it was measured"
 HEADINGS = ("Call", "Median", "Minimum", "Quartiles", DIRECT, "Its quartiles", "The guide")
 
@@ -161,7 +162,8 @@ def _groups(rows: Sequence[Row]) -> dict[str, list[Row]]:
 
 
 def _group(group: str) -> str:
-    return group if group.strip() else "Calls"
+    """As a heading."""
+    return f"{group[:1].upper()}{group[1:]}" if group.strip() else "Calls"
 
 
 def _ladder(rows: Sequence[Row], draw: ModuleType) -> Iterator[str]:
@@ -249,12 +251,11 @@ def _trials(one: Experiment) -> Iterator[str]:
 
 
 def _share(trial: Trial, trials: Sequence[Trial]) -> float | None:
-    """Of the longest bar in the same unit; nothing is compared with itself alone."""
+    """Of the longest bar in the same unit; none where one of them would be too short to be seen."""
     same = [one.spread.median for one in trials if one.unit == trial.unit]
-    same = [value for value in same if isfinite(value)]
-    if len(same) < 2 or not max(same) > 0 or not isfinite(trial.spread.median):
+    if len(same) < 2 or not all(map(isfinite, same)) or not min(same) > LEAST_SHARE * max(same):
         return None
-    return max(0.0, trial.spread.median) / max(same)
+    return trial.spread.median / max(same)
 
 
 # ---- all numbers ----------------------------------------------------------------------------

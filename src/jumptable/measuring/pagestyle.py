@@ -59,7 +59,8 @@ svg.narrow { display: none; max-width: 30rem; }
   font-size: .875rem; }
 .missing li { margin: .15rem 0; }
 .curves, .experiments { display: grid; gap: 1.5rem 3rem;
-  grid-template-columns: repeat(2, minmax(0, 1fr)); }
+  grid-template-columns: repeat(auto-fit, minmax(min(20rem, 100%), 1fr)); }
+.curves svg.figure { max-width: 30rem; }
 .curves > section > p { font-size: .9rem; }
 .box { overflow-x: auto; margin-bottom: 2.5rem; }
 .points { width: auto; }
@@ -74,7 +75,7 @@ thead th { color: var(--soft); font-weight: 500; vertical-align: bottom; }
 tbody th { font-weight: 400; min-width: 7rem; }
 th[scope=rowgroup] { font-weight: 600; padding-top: 1.2rem; }
 .number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
-.full { min-width: 48rem; } .full tbody th[scope=row] { width: 17rem; }
+.full { min-width: 48rem; } .full tbody th[scope=row] { width: 17rem; min-width: 12rem; }
 .about { display: block; color: var(--soft); font-size: .8125rem; }
 .remark { display: block; color: var(--warn); font-size: .8125rem; font-weight: 600; }
 td .figure { white-space: nowrap; }
@@ -86,22 +87,24 @@ td .figure { white-space: nowrap; }
 dl { display: grid; grid-template-columns: fit-content(40%) minmax(0, 1fr); gap: .25rem 1.5rem;
   margin: 0; font-size: .9rem; }
 dt { color: var(--soft); } dd { margin: 0; }
-@media (max-width: 52rem) {
+@media (max-width: 50rem) {
   header { padding-top: 1.5rem; }
   h1 { font-size: 1.55rem; } h2 { margin-top: 2.4rem; }
   svg.wide { display: none; } svg.narrow { display: block; }
-  .curves, .experiments { grid-template-columns: minmax(0, 1fr); }
 }
 @media (max-width: 26rem) { dl { grid-template-columns: minmax(0, 1fr); gap: 0; }
   dd { margin-bottom: .5rem; } }
 @media print {
   body { font-size: 10pt; } header, main, footer { max-width: none; padding: 0; }
   svg.wide { display: block; } svg.narrow { display: none; }
-  .curves, .experiments { grid-template-columns: repeat(2, minmax(0, 1fr)); }
+  .curves { grid-template-columns: repeat(2, minmax(0, 1fr)); }
+  .experiments { grid-template-columns: minmax(0, 1fr); }
   svg.figure, tr, .curves > section, .experiments > section, .key { break-inside: avoid; }
   h2, h3 { break-after: avoid; }
   * { -webkit-print-color-adjust: exact; }
-  .box { overflow: visible; } .full { min-width: 0; font-size: 8pt; }
+  .box { overflow: visible; } .full { min-width: 0; }
+  table, .about { font-size: 7.5pt; } .full tbody th[scope=row] { min-width: 0; }
+  .full th, .full td { padding-right: .5rem; }
 }
 """
 )

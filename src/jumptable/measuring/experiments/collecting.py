@@ -12,7 +12,7 @@ from ..ladder.mathlibrary import FABS, math_library
 from ..ladder.rung import ARGUMENT
 from ..results import Trial
 from ..timing import Spread, statement
-from ..wording import duration
+from ..wording import duration, ratio
 from .compiling import some_library
 from .trying import Maker, Trying, changed, compared
 
@@ -53,9 +53,10 @@ def _collecting(loop: Callable[[int], int]) -> Callable[[int], int]:
 
 def verdict(opened: Spread, collected: Spread, before: Spread, after: Spread) -> str:
     share = collected.median / opened.median if opened.median else 0.0
-    beside = f"{share:,.1f} times as long as the open" if share >= 1 else (
-        f"{share:.0%} of what the open takes"
-    )  # fmt: skip
+    if share >= 1:
+        beside = f"{ratio(share)} times as long as the open"
+    else:
+        beside = f"{share:.0%} of what the open takes"
     calls = {-1: "calls are faster after it", 0: "calls are no faster after it",
              1: "calls are slower after it"}[compared(before, after)]  # fmt: skip
     return (

@@ -54,7 +54,7 @@ def library(trying: Trying, name: str, text: str, *flags: str) -> Path:
     suffix = {"darwin": ".dylib", "win32": ".dll"}.get(sys.platform, ".so")
     target = source.with_suffix(suffix)
     position = [] if sys.platform == "win32" else ["-fPIC"]
-    started([*command, "-shared", *position, *flags, "-o", str(target), str(source)])
+    started(trying, [*command, "-shared", *position, *flags, "-o", str(target), str(source)])
     return target
 
 
@@ -75,14 +75,16 @@ def some_library(trying: Trying) -> Path:
         return Path(path)
 
 
-def started(command: Sequence[str]) -> None:
-    """Run a compiler or the like; when this is interrupted, that ends too."""
+def started(trying: Trying, command: Sequence[str]) -> None:
+    """Run a compiler or the like; when this is interrupted, that ends, and leaves nothing."""
+    scratch = dict.fromkeys(("TMPDIR", "TMP", "TEMP"), str(trying.folder))
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
+            env={**os.environ, **scratch},
             **own_group(),
         )
         try:

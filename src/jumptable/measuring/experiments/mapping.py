@@ -56,7 +56,7 @@ def verdict(alone: Spread, mapped: Spread) -> str:
     takes = f"a first open takes {changed(alone, mapped)}"
     return {
         -1: f"Mapping the file first pays here: {takes}.",
-        0: f"Mapping the file first changes nothing: {takes}.",
+        0: f"Mapping the file first makes no difference that stands out: {takes}.",
         1: f"Mapping the file first only adds to it: {takes}, since the loader maps it anyway.",
     }[compared(alone, mapped)]
 

@@ -44,11 +44,11 @@ def _try_out(trying: Trying) -> tuple[Sequence[Trial], str]:
 
 
 def _call(flag: str) -> str:
-    return f"call that returns its argument, {flag}"
+    return f"{flag}: a call that returns its argument"
 
 
 def _body(flag: str) -> str:
-    return f"{2 * STEPS} steps of work, from C, {flag}"
+    return f"{flag}: {2 * STEPS} steps of work, from C"
 
 
 def _in_c(name: str, address: int) -> Contestant:

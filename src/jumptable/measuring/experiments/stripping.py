@@ -18,7 +18,7 @@ from .trying import Maker, Trying, changed, compared
 
 __all__ = ["EXPERIMENT", "Kind", "verdict"]
 
-WHOLE, STRIPPED = "as compiled, with -g", "stripped"
+WHOLE, STRIPPED = "with -g", "stripped"
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Kind:
 
 def _try_out(trying: Trying) -> tuple[Sequence[Trial], str]:
     whole = sample(trying, "-O2", "-g")
-    stripped = _strip(whole)
+    stripped = _strip(trying, whole)
     opened: dict[Path, list[float]] = {whole: [], stripped: []}
     looked_up: dict[Path, list[float]] = {whole: [], stripped: []}
     plugins = []
@@ -70,14 +70,14 @@ def _try_out(trying: Trying) -> tuple[Sequence[Trial], str]:
     return _trials(kinds[whole], kinds[stripped]), verdict(kinds[whole], kinds[stripped])
 
 
-def _strip(library: Path) -> Path:
+def _strip(trying: Trying, library: Path) -> Path:
     target = library.with_name(f"stripped{library.suffix}")
     strip = shutil.which("strip")
     if strip is None or sys.platform == "win32":
         raise UnavailableError("there is no strip here: install binutils")
     # On macOS without -x it refuses to remove what a library exports.
     options = ["-x"] if sys.platform == "darwin" else []
-    started([strip, *options, "-o", str(target), str(library)])
+    started(trying, [strip, *options, "-o", str(target), str(library)])
     return target
 
 

@@ -86,6 +86,6 @@ def changed(before: Spread, after: Spread) -> str:
     now, then = duration(after.median), duration(before.median)
     return {
         -1: f"{now} instead of {then}",
-        0: f"{now} and {then}, the same but for the noise",
+        0: f"{now} against {then}, within the noise",
         1: f"{now} instead of only {then}",
     }[compared(before, after)]
