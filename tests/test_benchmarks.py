@@ -25,7 +25,7 @@ import os
 import pytest
 
 from jumptable.measuring.timing import Contestant, measure
-from results import Results, entered
+from results import Results, Times, entered
 
 
 def taking(name, ns, empty=None):
@@ -52,6 +52,8 @@ def bench_bytes(results: Results, checking: bool) -> None:
 def bench_twins(results: Results) -> None:
     measurement = measure([taking("twin", 3)], rounds=1, slice_ns=1)
     times = entered("Twins", measurement, "twin")
+    disturbed = Times("Disturbed", "one", [3.0, 0.0, 5.0])
+    results.table("Disturbed", ["who"], [["one"]], [], [disturbed])
     if "TWINS" in os.environ:
         results.table("Twins", ["who"], [["twin"]], [], [*times, *times])
 """
@@ -126,12 +128,14 @@ def test_each_contestant_of_each_question_becomes_an_entry(saved: Run, tmp_path:
         f"{prefix}[{kind}]: A call, {kind}: {who}"
         for kind in ("one", "other")
         for who in ("ours", "theirs")
-    }
+    } | {"bench_tiny.py::bench_twins: Disturbed: one"}
     theirs = entries[f"{prefix}[one]: A call, one: theirs"]
     assert theirs["group"] == "A call, one"
     assert theirs["param"] == "theirs"
     assert theirs["stats"]["data"] == pytest.approx([400e-9] * 20)
     assert theirs["stats"]["median"] == pytest.approx(400e-9)
+    disturbed = entries["bench_tiny.py::bench_twins: Disturbed: one"]["stats"]["data"]
+    assert disturbed == pytest.approx([3e-9, 5e-9])
     facts = theirs["extra_info"]
     assert facts["ours / this"] == 0.25
     assert (facts["at_most"], facts["met"], facts["rounds"]) == (0.5, True, 40)
