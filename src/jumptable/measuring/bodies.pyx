@@ -1,9 +1,11 @@
 """A function's body without the boundary, and the boundary without a body.
 
 `repeat` calls through a C pointer in a compiled loop; `nothing` is the address of a function that
-does nothing, which takes any arguments.
+does nothing, which takes any arguments. `Reference` has what a profiler's own cost is found
+out with.
 """
 
+cimport cython
 from libc.stdint cimport int64_t, uintptr_t
 
 cdef extern from "bodies.h":
@@ -48,3 +50,17 @@ def nothing(str kind not None):
     if kind in ("float", "double"):
         return <uintptr_t>&jt_no_number
     return <uintptr_t>&jt_no_object if kind == "object" else <uintptr_t>&jt_no_word
+
+
+@cython.final
+cdef class Reference:
+    """Methods of C of known cost, as `Plugin.lookup` is one."""
+
+    def nothing(self):
+        """Costs no more than being called."""
+
+    def call(self, function, Py_ssize_t count):
+        """Call a function without arguments this many times."""
+        cdef Py_ssize_t _
+        for _ in range(count):
+            function()

@@ -2,13 +2,13 @@
 
 Where it can be done again with the arguments that were seen, and nothing changes by that, it is:
 those are timed like anything else, interleaved. Of all others there is the time that they took
-while they were watched, less what watching costs, which is found out the same way.
+while they were watched, less what watching costs, which is seen at the same time on functions whose
+own cost is timed.
 """
 
 from __future__ import annotations
 
 import inspect
-import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,11 +18,12 @@ from typing import Any
 
 from ...binding.table import Table
 from ...calling.dispatch import STOCK
+from .. import bodies
 from ..timing import Contestant, measure, statement
 from .counting import Seen, Watch
-from .kinds import GETATTR, IMPORT, SINGLE_DISPATCH, TABLE, Kind
+from .kinds import BUILTINS, GETATTR, IMPORT, SINGLE_DISPATCH, TABLE, Builtins, Kind
 
-__all__ = ["Replay", "costs"]
+__all__ = ["costs", "new_watch", "refer"]
 
 ROUNDS = 300
 SLICE_NS = 50_000
@@ -39,30 +40,32 @@ class Replay:
 
 
 def costs(
-    seen: Sequence[Seen], total: float, beside: Contestant | None, go_on: GoOn
-) -> list[float | None]:
-    """Nanoseconds of one operation each, or None where that cannot be told.
+    watch: Watch, total: float, beside: Contestant | None, go_on: GoOn
+) -> list[tuple[Seen, float | None]]:
+    """What was seen, and nanoseconds of one operation each, or None where that cannot be told.
 
     ``beside`` is the hot path itself, which costs ``total``. It is timed along with what is done
     again: if it is slower or faster than it was, by what the machine or the memory is like, so are
     they, and they are given as the same part of ``total``.
     """
-    replays: dict[int, Replay] = {}
+    seen = [one for one in watch.seen.values() if one.kind not in (ONE, SEVERAL)]
+    replays: dict[str, Replay] = {}
     for index, one in enumerate(seen):
         found = _replay(one)
         if found is not None and _works(found):
-            replays[index] = found
-    timed = _timed(replays, total, beside, go_on)
-    watching = None
-    answers: list[float | None] = []
+            replays[str(index)] = found
+    if len(replays) < len(seen):
+        replays |= DIRECT
+    timed, scale = _timed(replays, total, beside, go_on)
+    watching = Watching.of(watch, timed)
+    answers: list[tuple[Seen, float | None]] = []
     for index, one in enumerate(seen):
-        if index in timed:
-            answers.append(timed[index])
+        if str(index) in timed:
+            answers.append((one, scale * timed[str(index)]))
         elif one.times and one.kind.hides:
-            watching = watching or _watching()
-            answers.append(watching.without(one.times))
+            answers.append((one, watching.without(one.times)))
         else:
-            answers.append(None)
+            answers.append((one, None))
     return answers
 
 
@@ -76,29 +79,30 @@ def _works(replay: Replay) -> bool:
 
 
 def _timed(
-    replays: Mapping[int, Replay], total: float, beside: Contestant | None, go_on: GoOn
-) -> dict[int, float]:
+    replays: Mapping[str, Replay], total: float, beside: Contestant | None, go_on: GoOn
+) -> tuple[dict[str, float], float]:
+    """What each takes, and how much longer the hot path took before than it does beside them."""
     contestants: list[Contestant] = []
-    for index, replay in replays.items():
-        contestants.append(statement(str(index), replay.code, replay.names))
+    for name, replay in replays.items():
+        contestants.append(statement(name, replay.code, replay.names))
         if replay.plain:
-            contestants.append(statement(f"plain {index}", replay.plain, replay.names))
+            contestants.append(statement(f"plain {name}", replay.plain, replay.names))
     if not contestants:
-        return {}
+        return {}, 1.0
     if beside is not None:
         contestants.append(beside)
     try:
         found = measure(contestants, rounds=ROUNDS, slice_ns=SLICE_NS, go_on=go_on)
     except Exception:  # it went well once; then what was watched has to do
-        return {}
+        return {}, 1.0
     medians = {name: timing.spread.median for name, timing in found.timings.items()}
     whole = medians.get(beside.name) if beside is not None else None
-    scale = total / whole if whole else 1.0
-    return {
-        index: scale * max(0.0, medians[str(index)] - medians.get(f"plain {index}", 0.0))
-        for index in replays
-        if str(index) in medians
+    answers = {
+        name: max(0.0, medians[name] - medians.get(f"plain {name}", 0.0))
+        for name in replays
+        if name in medians
     }
+    return answers, total / whole if whole else 1.0
 
 
 # ---- doing it again ---------------------------------------------------------------------------
@@ -115,7 +119,7 @@ def _replay(seen: Seen) -> Replay | None:
             owner = arguments["object"]
             return Replay("getattr(owner, name)", {"owner": owner, "name": next(iter(vars(owner)))})
         if kind is TABLE:
-            return Replay("make(interface)", {"make": Table, **arguments})
+            return Replay("make(interface)", {"make": Table, "interface": arguments["spec"]})
         if kind is SINGLE_DISPATCH:
             return _single_dispatch(arguments)
         if kind.category == "dispatch":
@@ -210,41 +214,55 @@ def _item(library: Any, name: str) -> object:
 
 # ---- what was watched -------------------------------------------------------------------------
 
+REFERENCE = bodies.Reference()
+INSIDE = 10
+ONE = Kind("", "a method of C", "")
+SEVERAL = Kind("", "a method of C that calls others", "")
+REFERENCES: Builtins = {
+    "nothing": {f"{bodies.__name__}.Reference": ONE},
+    "call": {f"{bodies.__name__}.Reference": SEVERAL},
+}
+
+
+def new_watch() -> Watch:
+    """A Watch that sees `refer` as well."""
+    return Watch({**BUILTINS, **REFERENCES})
+
+
+def refer() -> None:
+    """Do what shows, while a Watch watches, what watching costs."""
+    REFERENCE.nothing()
+    REFERENCE.call(_nothing, INSIDE)
+
+
+def _nothing() -> None: ...
+
+
+DIRECT = {
+    ONE.what: Replay("reference.nothing()", {"reference": REFERENCE}),
+    SEVERAL.what: Replay(
+        "reference.call(nothing, n)", {"reference": REFERENCE, "nothing": _nothing, "n": INSIDE}
+    ),
+}
+
 
 @dataclass(frozen=True)
 class Watching:
-    """What it adds to a time: once, and for each event inside."""
+    """What watching adds to a time: once, and for each event inside."""
 
     once: float
     each: float
 
+    @classmethod
+    def of(cls, watch: Watch, direct: Mapping[str, float]) -> Watching:
+        times: dict[str, list[tuple[int, int]]] = {}
+        for one in watch.seen.values():
+            times.setdefault(one.kind.what, []).extend(one.times)
+        if not all(times.get(what) and what in direct for what in DIRECT):
+            return cls(0.0, 0.0)
+        once = median(ns for ns, _ in times[ONE.what]) - direct[ONE.what]
+        inside = median(ns for ns, _ in times[SEVERAL.what]) - once - direct[SEVERAL.what]
+        return cls(max(0.0, once), max(0.0, inside / max(1, times[SEVERAL.what][0][1])))
+
     def without(self, times: Sequence[tuple[int, int]]) -> float:
         return max(0.0, median(ns - self.once - self.each * events for ns, events in times))
-
-
-ONE = Kind("", "a function of C", "")
-REPEATS, INSIDE = 300, 50
-
-
-def _watching() -> Watching:
-    """Found out with a function of C that does nothing else, and one that calls Python's."""
-    with Watch({"fabs": {"math": ONE}}) as watch:
-        for _ in range(REPEATS):
-            math.fabs(1.5)
-    (fabs,) = watch.seen.values()
-    with Watch({"any": {"builtins": ONE}}) as watch:
-        for _ in range(REPEATS // 10):
-            any(map(_nothing, range(INSIDE)))
-    (calls,) = watch.seen.values()
-    names = {"f": math.fabs, "any": any, "g": _nothing, "inside": range(INSIDE)}
-    direct = measure(
-        [statement("f", "f(1.5)", names), statement("any", "any(map(g, inside))", names)],
-        rounds=50,
-        slice_ns=SLICE_NS,
-    )
-    once = median(ns for ns, _ in fabs.times) - direct["f"].spread.median
-    inside = median(ns for ns, _ in calls.times) - once - direct["any"].spread.median
-    return Watching(max(0.0, once), max(0.0, inside / calls.times[0][1]))
-
-
-def _nothing(_: object) -> None: ...

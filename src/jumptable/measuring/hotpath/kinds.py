@@ -145,15 +145,9 @@ FUNCTIONS: dict[str, dict[str, Kind]] = {
     "subprocess": {
         path: _process("subprocess")
         for path in (
-            "run",
-            "call",
-            "check_call",
-            "check_output",
-            "getstatusoutput",
-            "Popen.__init__",
-            "Popen.communicate",
-            "Popen.wait",
-        )  # fmt: skip
+            *("run", "call", "check_call", "check_output", "getstatusoutput"),
+            *("Popen.__init__", "Popen.communicate", "Popen.wait"),
+        )
     },
     "multiprocessing.process": {"BaseProcess.start": _process("multiprocessing.Process.start")},
 }

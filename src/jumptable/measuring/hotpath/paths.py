@@ -7,13 +7,12 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from statistics import median
 from time import perf_counter_ns
 from typing import Any
 
 from ..report import plain_table
 from ..timing import Contestant, Spread, measure, statement
-from .costs import costs
+from .costs import costs, new_watch, refer
 from .counting import Seen, Watch
 from .places import first_literal, shown
 
@@ -201,11 +200,11 @@ def bench_until(
     first = _timed(function, arguments)
     second = first if first > budget else _timed(function, arguments)
     if second > budget / 10:
-        own = None
+        own = empty = None
         times = [second]
         while clock() - begin + second < 0.8 * budget and not stopped():
             times.append(_timed(function, arguments))
-        spread, minimum, empty, calls = Spread.of(times), min(times), None, len(times)
+        spread, minimum, calls = Spread.of(times), float(min(times)), len(times)
     else:
         names = {f"x{index}": value for index, value in enumerate(arguments)}
         listed = ", ".join(names)
@@ -217,8 +216,8 @@ def bench_until(
         timing = found["own"]
         spread, minimum = timing.spread, timing.minimum
         empty, calls = found["empty"].spread.median, timing.loops * len(timing.ns)
-    counted, seen = _watched(function, arguments, until(0.7))
-    findings = found_in(seen, counted, spread.median, until(1.0), own)
+    counted, watch = _watched(function, arguments, until(0.7))
+    findings = found_in(watch, counted, spread.median, until(1.0), own)
     return HotPath(_name(function), spread, minimum, empty, calls, counted, findings)
 
 
@@ -237,17 +236,18 @@ def _timed(function: Callable[..., object], arguments: Sequence[Any]) -> int:
 
 def _watched(
     function: Callable[..., object], arguments: Sequence[Any], go_on: Callable[[int, int], bool]
-) -> tuple[int, list[Seen]]:
+) -> tuple[int, Watch]:
     counted = 0
-    with Watch() as watch:
+    with new_watch() as watch:
         while counted < MOST_COUNTED and go_on(counted, MOST_COUNTED):
             function(*arguments)
+            refer()
             counted += 1
-    return counted, list(watch.seen.values())
+    return counted, watch
 
 
 def found_in(
-    seen: Sequence[Seen],
+    watch: Watch,
     counted: int,
     total: float,
     go_on: Callable[[int, int], bool],
@@ -255,7 +255,7 @@ def found_in(
 ) -> tuple[Found, ...]:
     """What was seen in ``counted`` calls that cost ``total`` each; the dearest first."""
     findings = []
-    for one, each in zip(seen, costs(seen, total, beside, go_on), strict=True):
+    for one, each in costs(watch, total, beside, go_on):
         calls = one.count / counted
         share = None
         if each is not None:
