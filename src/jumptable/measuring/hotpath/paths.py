@@ -16,7 +16,8 @@ from .costs import costs, new_watch, refer
 from .counting import Seen, Watch
 from .places import first_literal, shown
 
-__all__ = ["Found", "HotPath", "bench", "bench_until", "found_in", "pretty"]
+__all__ = ["Found", "HotPath", "bench", "bench_until", "found_in", "percent", "pretty",
+           "refuse_what_runs_later", "table"]  # fmt: skip
 
 # From here on a call is no longer what a dispatch alone can cost.
 MICROSECOND = 1000.0
@@ -186,7 +187,7 @@ def bench_until(
     stopped: Callable[[], bool],
 ) -> HotPath:
     """`bench`, which measures no longer once ``stopped()`` says so."""
-    _refuse_what_runs_later(function)
+    refuse_what_runs_later(function)
     clock = perf_counter_ns
     begin, budget = clock(), seconds * 1e9
 
@@ -290,7 +291,7 @@ def _name(function: Callable[..., object]) -> str:
     return str(getattr(function, "__name__", type(function).__name__))
 
 
-def _refuse_what_runs_later(function: Callable[..., object]) -> None:
+def refuse_what_runs_later(function: Callable[..., object]) -> None:
     for own in (function, getattr(type(function), "__call__", None)):  # noqa: B004
         for is_it, kind, remedy in (
             (inspect.iscoroutinefunction, "coroutine", "lambda: asyncio.run({}())"),
