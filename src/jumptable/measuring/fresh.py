@@ -21,8 +21,8 @@ __all__ = ["Ended", "how_it_ended", "main", "run", "stop_at_interrupt"]
 
 Say = Callable[[Mapping[str, Any]], None]
 
-# For what is under way when somebody presses Ctrl-C; then it is asked again, and then ended.
-GRACE_SECONDS = 3.0
+# How long after a Ctrl-C what is under way may take: then it is sent another, and then it is ended.
+FINISHING, ENDING = 3.0, 10.0
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def run(function: str, job: Mapping[str, Any], output: int | IO[Any] | None = No
             f"import sys; sys.path[:] = {path!r}\n"
             f"from {__name__} import main; main({function!r}, {dict(job)!r}, {answer!r})"
         )
-        options = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined,no-untyped-call]
+        options = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
         process = subprocess.Popen([sys.executable, *options, "-c", code], stdout=output)
         interrupted = _wait(process)
         return Ended(_read(answer), process.returncode, interrupted)
@@ -65,12 +65,13 @@ def _wait(process: subprocess.Popen[bytes]) -> bool:
         return False
     except KeyboardInterrupt:
         pass
-    for end in (lambda: process.send_signal(signal.SIGINT), process.kill):
+    # The process has got it too, if a terminal sent it. Pressed again, it is more urgent.
+    for seconds, more in ((FINISHING, signal.SIGINT), (ENDING, None)):
         try:
-            process.wait(GRACE_SECONDS)
-            break
+            process.wait(seconds)
+            return True
         except (subprocess.TimeoutExpired, KeyboardInterrupt):
-            end()
+            process.kill() if more is None else process.send_signal(more)
     process.wait()
     return True
 

@@ -1,4 +1,4 @@
-"""A function's arguments, as somebody writes them on a command line."""
+"""A function's arguments, as somebody writes them on a command line; ``bench --help`` says how."""
 
 from __future__ import annotations
 
@@ -10,15 +10,7 @@ from typing import Any
 
 from ...binding.signatures import CType, Signature
 
-__all__ = ["HELP", "ArgumentError", "read", "read_literals", "words"]
-
-HELP = """\
-Arguments are written by the function's types: 1.5, inf or nan for floating-point numbers; 1 or
-0x10 for integers; true or false; any text for 'const char *', where NULL is NULL; [1000] for a
-pointer to 1000 zeros, float64[1000] to say of which type, or 1,2,3 for a pointer to these; NULL, an
-address or [64], which are bytes, for 'void *'; a Python literal for an object, as for all arguments
-of a Python function. Without any, numbers are 1.5, integers 1, texts 'text' and truths true.
-"""
+__all__ = ["ArgumentError", "read", "read_literals", "words"]
 
 # By kind and size: array's codes, which are exactly of that size here.
 CODES = {

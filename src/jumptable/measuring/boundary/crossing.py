@@ -147,7 +147,7 @@ def measure_boundary(
     """Time all ways to call one function of a plugin, interleaved.
 
     ``signature`` may be None for a Python plugin and for a library that declares its types;
-    ``arguments`` are texts, see `arguments.HELP`. ``say`` is told "open", "call" and "measure"
+    ``arguments`` are texts, see `arguments.read`. ``say`` is told "open", "call" and "measure"
     before each of these is done: any may end the process.
 
     Raises a `PluginError` if the function cannot be had, ArgumentError for what is wrong with the

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import resolve_name
 from statistics import median
+from types import ModuleType
 from typing import Any
 
 from ...binding.table import Table
@@ -21,7 +22,7 @@ from ...calling.dispatch import STOCK
 from .. import bodies
 from ..timing import Contestant, measure, statement
 from .counting import Seen, Watch
-from .kinds import BUILTINS, GETATTR, IMPORT, SINGLE_DISPATCH, TABLE, Builtins, Kind
+from .kinds import BUILTINS, IMPORT, SINGLE_DISPATCH, TABLE, Builtins, Kind
 
 __all__ = ["costs", "new_watch", "refer"]
 
@@ -115,16 +116,15 @@ def _replay(seen: Seen) -> Replay | None:
     try:
         if kind is IMPORT:
             return _import(arguments)
-        if kind is GETATTR:
-            owner = arguments["object"]
-            return Replay("getattr(owner, name)", {"owner": owner, "name": next(iter(vars(owner)))})
         if kind is TABLE:
             return Replay("make(interface)", {"make": Table, "interface": arguments["spec"]})
         if kind is SINGLE_DISPATCH:
             return _single_dispatch(arguments)
         if kind.category == "dispatch":
             return _hook(arguments)
-        return _call(seen, arguments) if kind.repeats else None
+        if not kind.repeats:
+            return None
+        return _call_of_c(seen, **arguments) if seen.code is None else _call(seen, arguments)
     except Exception:  # whatever is odd about the arguments of somebody else's function
         return None
 
@@ -179,7 +179,7 @@ def _hook(arguments: Mapping[str, Any]) -> Replay | None:
 
 
 def _call(seen: Seen, arguments: Mapping[str, Any]) -> Replay | None:
-    """A call of the same function with the same arguments, written out."""
+    """A call of the same Python function with the same arguments."""
     code, function = seen.code, seen.function
     if code is None or function is None:
         return None
@@ -197,11 +197,27 @@ def _call(seen: Seen, arguments: Mapping[str, Any]) -> Replay | None:
     elif seen.kind.category == "look-up":
         # The attribute would replace the one that is kept, and has been given its types.
         function = _item
+    return _written_out("f", {"f": function}, values, keywords)
+
+
+def _call_of_c(seen: Seen, positional: list[Any], keywords: dict[str, Any]) -> Replay:
+    function: Any = seen.function
+    if isinstance(function.__self__, ModuleType):
+        return _written_out("f", {"f": function}, positional, keywords)
+    # As an attribute, which the interpreter calls without making a bound method.
+    owner = {"owner": function.__self__}
+    return _written_out(f"owner.{function.__name__}", owner, positional, keywords)
+
+
+def _written_out(
+    function: str, names: dict[str, Any], values: Sequence[Any], keywords: Mapping[str, Any]
+) -> Replay:
+    """A call as a host would write it."""
     given: dict[str, object] = {f"x{index}": value for index, value in enumerate(values)}
     given |= {f"k{index}": value for index, value in enumerate(keywords.values())}
     listed = [f"x{index}" for index in range(len(values))]
     listed += [f"{name}=k{index}" for index, name in enumerate(keywords)]
-    return Replay(f"f({', '.join(listed)})", {"f": function, **given})
+    return Replay(f"{function}({', '.join(listed)})", {**names, **given})
 
 
 def _make(kind: Callable[..., object], *arguments: Any, **keywords: Any) -> object:

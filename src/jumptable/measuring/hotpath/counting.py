@@ -33,7 +33,7 @@ from .kinds import (
     kind_of_builtin,
     kind_of_frame,
 )
-from .places import Place, first_argument, place_of
+from .places import Place, arguments_of, is_users, place_of
 
 __all__ = ["Seen", "Watch"]
 
@@ -46,8 +46,9 @@ class Seen:
     """One kind of operation on one line.
 
     ``times`` are what the first of them took while it was watched, in ns, each with how many
-    events of the profiler were inside. ``arguments`` are those of the first, by name, where they
-    can be known; ``function`` is what was called, where that is an object that can be called again.
+    events of the profiler were inside. ``function`` is what was called first, and ``arguments`` are
+    those of that call: by name for a function of Python with this ``code``, "positional" and
+    "keywords" for one of C; None where they cannot be known.
     """
 
     kind: Kind
@@ -70,7 +71,7 @@ class Watch:
         self._builtins = builtins
         # By the id of code and of functions of C that are kept alive here.
         self._kinds: dict[int, tuple[Kind | None, object]] = {}
-        self._getattrs: dict[tuple[int, int], object] = {}
+        self._getattrs: dict[tuple[int, int], bool] = {}
         self._inside: FrameType | None = None
         self._ends: tuple[str, ...] = ()
         self._current: Seen | None = None
@@ -111,7 +112,7 @@ class Watch:
         elif event == "c_call":
             kind = self._kind_of_builtin(argument)
             if kind is not None and (kind is not GETATTR or self._looks_up(frame)):
-                self._begin_builtin(kind, frame)
+                self._begin_builtin(kind, frame, argument)
 
     def _kind_of_code(self, frame: FrameType) -> Kind | None:
         code = frame.f_code
@@ -135,10 +136,14 @@ class Watch:
         if kind.hides:
             self._begin(seen, frame, END_OF_CALL)
 
-    def _begin_builtin(self, kind: Kind, frame: FrameType) -> None:
+    def _begin_builtin(self, kind: Kind, frame: FrameType, function: Any) -> None:
         seen = self._count(kind, frame)
-        if kind is GETATTR and seen.arguments is None:
-            seen.arguments = {"object": self._looks_up(frame)}
+        if seen.function is None:
+            seen.function = function
+            if is_users(frame.f_code.co_filename):
+                given = arguments_of(frame, function.__name__)
+                if given is not None:
+                    seen.arguments = dict(zip(("positional", "keywords"), given, strict=True))
         self._begin(seen, frame, ENDS_OF_BUILTIN)
 
     def _count(self, kind: Kind, frame: FrameType) -> Seen:
@@ -162,18 +167,16 @@ class Watch:
         if seen is not None and len(seen.times) < MOST_TIMES:
             seen.times.append((elapsed, self._nested))
 
-    def _looks_up(self, frame: FrameType) -> object:
-        """What the line's ``getattr`` is asked of, if that is a module or a manager's hooks."""
-        key = (id(frame.f_code), frame.f_lineno)
+    def _looks_up(self, frame: FrameType) -> bool:
+        """Whether the line's ``getattr`` is asked of a module or of a manager's hooks."""
+        code = frame.f_code
+        key = (id(code), frame.f_lineno)
         if key not in self._getattrs:
-            self._kinds[id(frame.f_code)] = self._kinds.get(id(frame.f_code)) or (
-                None,
-                frame.f_code,
-            )
-            source = linecache.getline(frame.f_code.co_filename, frame.f_lineno, frame.f_globals)
-            owner = first_argument(frame, source.strip(), "getattr")
+            self._kinds.setdefault(id(code), (None, code))
             hooks = getattr(sys.modules.get("pluggy"), "HookRelay", ModuleType)
-            self._getattrs[key] = owner if isinstance(owner, (ModuleType, hooks)) else None
+            given = arguments_of(frame, "getattr") if is_users(code.co_filename) else None
+            positional = given[0] if given is not None else []
+            self._getattrs[key] = isinstance((positional or [None])[0], (ModuleType, hooks))
         return self._getattrs[key]
 
 

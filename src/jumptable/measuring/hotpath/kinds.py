@@ -225,12 +225,13 @@ def _function_at(module: str, path: str) -> object:
 # By name, and then by the module or the class that the function belongs to.
 Builtins = Mapping[str, Mapping[str, Kind]]
 BUILTINS: Builtins = {
-    "lookup": {"jumptable.loading.plugin.Plugin": _look_up("Plugin.lookup")},
+    "lookup": {"jumptable.loading.plugin.Plugin": _look_up("Plugin.lookup", True)},
     "bind": {
+        # Makes an object of a Python plugin's class each time.
         "jumptable.loading.plugin.Plugin": _bind("Plugin.bind"),
         "jumptable.binding.table.Table": _bind("Table.bind"),
     },
-    "slot": {"jumptable.binding.table.Table": _look_up("Table.slot")},
+    "slot": {"jumptable.binding.table.Table": _look_up("Table.slot", True)},
     "dlopen": {"_ctypes": _open("dlopen", False), "_cffi_backend.FFI": _open("ffi.dlopen", False)},
     "load_library": {"_cffi_backend": _open("ffi.dlopen", False)},
     "dlsym": {"_ctypes": _look_up("dlsym")},

@@ -16,7 +16,7 @@ from .costs import costs, new_watch, refer
 from .counting import Seen, Watch
 from .places import first_literal, shown
 
-__all__ = ["Found", "HotPath", "bench", "bench_until", "found_in", "percent", "pretty",
+__all__ = ["Found", "HotPath", "bench", "bench_until", "found_in", "inside", "percent", "pretty",
            "refuse_what_runs_later", "table"]  # fmt: skip
 
 # From here on a call is no longer what a dispatch alone can cost.
@@ -80,7 +80,7 @@ class HotPath:
         """What was found, in one sentence."""
         cost = f"{self.name}() costs {pretty(self.ns.median)} a call"
         if self.findings:
-            return f"{cost}, {_verdict(self.findings)}."
+            return f"{cost}, {inside(self.findings)}."
         if self.ns.median < MICROSECOND:
             return f"{cost}; {NOTHING}."
         return f"{cost}, and {NOTHING}: it is the work itself."
@@ -99,11 +99,14 @@ def pretty(ns: float) -> str:
     return f"{ns / 1e9:.2f} s"
 
 
-def _verdict(findings: Sequence[Found]) -> str:
+def inside(findings: Sequence[Found], often: bool = False) -> str:
+    """Where the time went, and what to do about it; ``often`` says how many times it went there."""
     first = findings[0]
     together = min(1.0, sum(one.share or 0.0 for one in findings))
     article = "an" if first.kind[0] in "aeiou" else "a"
     place = f"{article} {first.kind} at {first.where}"
+    if often:
+        place += f", {first.calls:,.0f} times"
     if first.share is None:
         text = f"with {place}"
     elif together < LITTLE:
@@ -281,7 +284,7 @@ def found_in(
 
 
 def _remedy(seen: Seen) -> str:
-    name = first_literal(seen.place.source, seen.kind.what.rpartition(".")[2])
+    name = first_literal(seen.place, seen.kind.what.rpartition(".")[2])
     return seen.kind.remedy.format(name=name or "it")
 
 

@@ -8,10 +8,13 @@ import os
 import sysconfig
 from dataclasses import dataclass
 from functools import cache
-from types import FrameType, ModuleType
+from textwrap import dedent
+from types import FrameType
 from typing import Any
 
-__all__ = ["Place", "first_argument", "first_literal", "place_of", "shown"]
+__all__ = ["Place", "arguments_of", "first_literal", "is_users", "place_of", "shown"]
+
+MOST_LINES = 8
 
 PACKAGE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))) + os.sep
 LIBRARIES = tuple(
@@ -37,14 +40,15 @@ def place_of(frame: FrameType) -> tuple[str, int]:
     If there is none, of the frame itself.
     """
     found: FrameType | None = frame
-    while found is not None and not _is_users(found.f_code.co_filename):
+    while found is not None and not is_users(found.f_code.co_filename):
         found = found.f_back
     found = found or frame
     return found.f_code.co_filename, found.f_lineno
 
 
 @cache
-def _is_users(file: str) -> bool:
+def is_users(file: str) -> bool:
+    """Whether a file is neither this package's nor Python's own."""
     if file.startswith(("<frozen ", "<timed: ", PACKAGE)):
         return False
     if file.startswith(LIBRARIES):
@@ -61,55 +65,58 @@ def shown(file: str) -> str:
     return file if relative.startswith(os.pardir) or file.startswith("<") else relative
 
 
-def source_line(file: str, line: int, names: dict[str, Any] | None = None) -> str:
-    return linecache.getline(file, line, names).strip()
-
-
-def _calls(source: str, name: str) -> list[ast.Call]:
-    """The calls of something named so in one line, which may be the head of a block."""
-    for text in (source, f"{source}\n    pass", f"if 1:\n    pass\n{source}\n    pass"):
-        try:
-            nodes = list(ast.walk(ast.parse(text)))
-        except (SyntaxError, ValueError):
-            continue
-        return [
-            node
-            for node in nodes
-            if isinstance(node, ast.Call)
-            and name == getattr(node.func, "attr", getattr(node.func, "id", None))
-        ]
+def _calls(file: str, line: int, names: dict[str, Any] | None, name: str) -> list[ast.Call]:
+    """The calls of something named so in the statement, or the head of a block, at a line."""
+    lines = [linecache.getline(file, number, names) for number in range(line, line + MOST_LINES)]
+    for count in range(1, MOST_LINES + 1):
+        text = dedent("".join(lines[:count])).rstrip()
+        for program in (text, f"{text}\n    pass", f"if 1:\n    pass\n{text}\n    pass"):
+            try:
+                nodes = list(ast.walk(ast.parse(program)))
+            except (SyntaxError, ValueError):
+                continue
+            return [
+                node
+                for node in nodes
+                if isinstance(node, ast.Call)
+                and name == getattr(node.func, "attr", getattr(node.func, "id", None))
+            ]
     return []
 
 
-def first_literal(source: str, name: str) -> str:
+def first_literal(place: Place, name: str) -> str:
     """``'apply'`` of ``plugin.lookup('apply', ...)``, or nothing if it cannot be told."""
-    calls = _calls(source, name)
+    calls = _calls(place.file, place.line, None, name)
     if len(calls) == 1 and calls[0].args and isinstance(calls[0].args[0], ast.Constant):
         return repr(calls[0].args[0].value)
     return ""
 
 
-def first_argument(frame: FrameType, source: str, name: str) -> object:
-    """What the first argument of the line's only call of ``name`` is now, or None.
+def arguments_of(frame: FrameType, name: str) -> tuple[list[Any], dict[str, Any]] | None:
+    """What the only call of ``name`` on a frame's line is given, or None if it cannot be told.
 
-    Only names and attributes that are plain data are followed: nothing of the user's is run.
+    Literals, names and attributes that are plain data are read: nothing of the user's is run.
     """
-    calls = _calls(source, name)
-    if len(calls) != 1 or not calls[0].args:
+    file, line = frame.f_code.co_filename, frame.f_lineno
+    calls = _calls(file, line, frame.f_globals, name)
+    if len(calls) != 1 or any(keyword.arg is None for keyword in calls[0].keywords):
         return None
-    return _value(calls[0].args[0], frame)
+    try:
+        positional = [_value(node, frame) for node in calls[0].args]
+        keywords = {str(one.arg): _value(one.value, frame) for one in calls[0].keywords}
+    except (LookupError, AttributeError, TypeError):
+        return None
+    return positional, keywords
 
 
-def _value(node: ast.expr, frame: FrameType) -> object:
+def _value(node: ast.expr, frame: FrameType) -> Any:
+    """LookupError, AttributeError or TypeError where it is nothing that can be read."""
+    if isinstance(node, ast.Constant):
+        return node.value
     if isinstance(node, ast.Name):
         local = frame.f_locals
-        return local[node.id] if node.id in local else frame.f_globals.get(node.id)
+        return local[node.id] if node.id in local else frame.f_globals[node.id]
     if not isinstance(node, ast.Attribute):
-        return None
+        raise LookupError
     owner = _value(node.value, frame)
-    if isinstance(owner, ModuleType):
-        return vars(owner).get(node.attr)
-    try:
-        return object.__getattribute__(owner, "__dict__").get(node.attr)
-    except (AttributeError, TypeError):
-        return None
+    return object.__getattribute__(owner, "__dict__")[node.attr]
