@@ -175,8 +175,8 @@ class Watch:
             self._kinds.setdefault(id(code), (None, code))
             hooks = getattr(sys.modules.get("pluggy"), "HookRelay", ModuleType)
             given = arguments_of(frame, "getattr") if is_users(code.co_filename) else None
-            positional = given[0] if given is not None else []
-            self._getattrs[key] = isinstance((positional or [None])[0], (ModuleType, hooks))
+            owner = given[0][0] if given is not None and given[0] else None
+            self._getattrs[key] = issubclass(type(owner), (ModuleType, hooks))
         return self._getattrs[key]
 
 

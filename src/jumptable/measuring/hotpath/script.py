@@ -29,6 +29,7 @@ from .paths import Found, HotPath, bench_until, found_in, inside, pretty, table
 __all__ = ["Failure", "ScriptRun", "bench_function", "bench_script", "document"]
 
 SCHEMA = "jumptable-hotpath/1"
+INTERRUPTED = 130
 # What happens less often on one line is no loop worth the name.
 OFTEN = 100
 REFERENCES = 300
@@ -50,7 +51,8 @@ class ScriptRun:
     """What a script's lines did again and again, and what that is of the whole.
 
     ``ns`` is how long it took without being watched, or None if it did not come to that;
-    ``watched_ns`` how long while it was. ``status`` is what it ended with.
+    ``watched_ns`` how long while it was. ``status`` is what it ended with; ``interrupted`` says
+    that somebody pressed Ctrl-C in either run.
     """
 
     script: str
@@ -65,7 +67,7 @@ class ScriptRun:
         """What was found, in one sentence."""
         name = os.path.basename(self.script)
         cost = f"{name} took {pretty(self.watched_ns if self.ns is None else self.ns)}"
-        if self.interrupted:
+        if self.status == INTERRUPTED:
             cost = f"{name} was interrupted after {pretty(self.watched_ns)}"
         elif self.ns is None:
             cost += " while it was watched"
@@ -133,7 +135,8 @@ def bench_script(script: str, arguments: Sequence[str], output: int | IO[Any] | 
     status = watched.last("status")
     if not interrupted and status == 0:
         timed = fresh.run(f"{__name__}:_run_script", {**job, "watch": False}, DEVNULL)
-        if timed.last("status") == status and not timed.interrupted:
+        interrupted = timed.interrupted
+        if timed.last("status") == status and not interrupted:
             ns = timed.last("ns")
     findings = []
     for one in (Found(**found) for found in watched.last("findings") or ()):
@@ -145,7 +148,7 @@ def bench_script(script: str, arguments: Sequence[str], output: int | IO[Any] | 
 
 def _failure(script: str, ended: fresh.Ended) -> Failure:
     if ended.interrupted:
-        return Failure(f"{script} was interrupted before anything was measured", 130)
+        return Failure(f"{script} was interrupted before anything was measured", INTERRUPTED)
     refused = ended.last("refused")
     if refused is not None:
         return Failure(refused, 2)
@@ -270,7 +273,7 @@ def _guarded(work: Callable[[], object], say: Say) -> int:
         return 1
     except KeyboardInterrupt:
         say({"interrupted": True})
-        return 130
+        return INTERRUPTED
     except BaseException as error:
         _show(error)
         say({"raised": True})
