@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.conftest import Compile
 
 import jumptable as jt
 from jumptable.binding.signatures import parse_signature
@@ -28,7 +29,6 @@ from jumptable.measuring.boundary.crossing import (
     from_document,
 )
 from jumptable.measuring.timing import Spread
-from tests.conftest import Compile
 
 pytestmark = pytest.mark.thread_unsafe(reason="counts calls in a library that all tests share")
 

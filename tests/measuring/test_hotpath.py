@@ -23,12 +23,12 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import pytest
+from tests.measuring import hot_helper
 
 import jumptable as jt
 from jumptable.measuring.hotpath import HotPath, bench
 from jumptable.measuring.hotpath.paths import Found, pretty
 from jumptable.measuring.timing import Spread
-from tests.measuring import hot_helper
 
 pytestmark = pytest.mark.thread_unsafe(reason="each counts for its own thread; seconds add up")
 
@@ -74,8 +74,7 @@ def plant_look_up() -> object:
 
 
 def plant_open() -> object:
-    plugin = jt.open("json")  # open
-    return plugin
+    return jt.open("json")  # open
 
 
 def plant_bind() -> object:
@@ -89,8 +88,8 @@ def plant_table() -> object:
 TABLE: jt.Table[Any] = jt.Table({"loads": None})
 
 
-def plant_table_bind() -> object:
-    return TABLE.bind({"loads": LOADS})  # table bind
+def plant_table_bind() -> None:
+    TABLE.bind({"loads": LOADS})  # table bind
 
 
 def plant_slot() -> object:
@@ -317,14 +316,15 @@ def test_a_compiled_dispatch_is_no_finding() -> None:
 def hooked(module: str) -> tuple[Any, Any]:
     pluggy: Any = pytest.importorskip("pluggy")
     made = importlib.import_module(module)
-    spec, implement = pluggy.HookspecMarker("hot"), pluggy.HookimplMarker("hot")
+    spec: Any = pluggy.HookspecMarker("hot")
+    implement: Any = pluggy.HookimplMarker("hot")
 
     class Specification:
-        @spec
+        @spec  # type: ignore[untyped-decorator]
         def greet(self, name: str) -> None: ...
 
     class Plugin:
-        @implement
+        @implement  # type: ignore[untyped-decorator]
         def greet(self, name: str) -> str:
             return name
 
@@ -453,7 +453,7 @@ def test_cprofile_goes_on() -> None:
 
 
 def test_it_can_be_called_from_inside() -> None:
-    inner = []
+    inner: list[HotPath] = []
 
     def nested() -> object:
         if len(inner) < 2:

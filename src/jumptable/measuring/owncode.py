@@ -26,7 +26,7 @@ __all__ = ["main"]
 
 INTERRUPTED = 130
 ROUNDS = 3000
-SECONDS, QUICK_SECONDS = 5.0, 1.0
+SECONDS, QUICK_SECONDS = 5.0, 0.5
 HEADINGS = ("call", "median ns", "minimum ns", "quartiles")
 
 Refuse = Callable[[str], int]

@@ -248,7 +248,7 @@ def _watched(
     function: Callable[..., object], arguments: Sequence[Any], go_on: Callable[[int, int], bool]
 ) -> tuple[int, int, Watch]:
     """How many calls were watched, how long the quickest took, and what was seen."""
-    took = []
+    took: list[int] = []
     with new_watch() as watch:
         while len(took) < MOST_COUNTED and go_on(len(took), MOST_COUNTED):
             start = perf_counter_ns()
