@@ -142,15 +142,16 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_own_code(bench: argparse.ArgumentParser) -> None:
     import argparse
+    import textwrap
 
-    bench.epilog = f"{bench.epilog}\n\n{OWN_CODE}"
+    bench.epilog = f"{textwrap.fill(bench.epilog or '', 100)}\n\n{OWN_CODE}"
     bench.formatter_class = argparse.RawDescriptionHelpFormatter
     bench.add_argument(
         "words",
         nargs="*",
-        metavar="TARGET SYMBOL [SIGNATURE] [ARGS]",
-        help="a function of a plugin: what the boundary to it costs; with --script, what the "
-        "script finds in its sys.argv",
+        metavar="TARGET",
+        help="TARGET SYMBOL [SIGNATURE] [ARGS]: a function of a plugin, and what the boundary to "
+        "it costs; with --script, what the script finds in its sys.argv",
     )
     bench.add_argument(
         "--script", metavar="FILE", help="a program: what it opens and looks up again and again"

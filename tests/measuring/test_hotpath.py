@@ -33,6 +33,7 @@ from jumptable.measuring.timing import Spread
 pytestmark = pytest.mark.thread_unsafe(reason="each counts for its own thread; seconds add up")
 
 SHORT = 0.02
+IMPORT = builtins.__import__
 
 
 def hot(function: Callable[..., object], *arguments: Any) -> HotPath:
@@ -406,6 +407,7 @@ def unchanged() -> Iterator[None]:
     before = sys.getprofile(), gc.isenabled(), builtins.__import__
     yield
     assert (sys.getprofile(), gc.isenabled(), builtins.__import__) == before
+    assert builtins.__import__ is IMPORT
 
 
 @pytest.mark.parametrize("when", [1, 2, 10, -1])

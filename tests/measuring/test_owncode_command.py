@@ -173,6 +173,10 @@ def takes(one):
     return one
 
 
+def yields():
+    yield 1
+
+
 def main():
     for _ in range(300):
         handle()
@@ -238,9 +242,10 @@ def test_functions_that_are_not_there(folder: Path) -> None:
         return refused(bench("--script", "host.py", "--function", name, folder=folder))
 
     assert "did you mean 'handle'?" in said("handel")
-    assert "those that it has: handle, clean, takes, main" in said("nothing_like_it")
+    assert "those that it has: handle, clean, takes, yields, main" in said("nothing_like_it")
     assert "no function 'plugin'" in said("plugin")
-    assert "name a function that takes no arguments" in said("takes")
+    assert "takes() needs arguments (missing" in said("takes")
+    assert "lambda: list(yields())" in said("yields")
 
 
 def test_a_whole_script(folder: Path) -> None:

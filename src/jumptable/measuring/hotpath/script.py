@@ -7,6 +7,7 @@ once watched and once timed, so that each run finds the world as the first one d
 
 from __future__ import annotations
 
+import inspect
 import io
 import os
 import sys
@@ -24,7 +25,16 @@ from ...binding.suggest import suggestion
 from .. import fresh
 from ..timing import Spread
 from .costs import new_watch, refer
-from .paths import Found, HotPath, bench_until, found_in, inside, pretty, table
+from .paths import (
+    Found,
+    HotPath,
+    bench_until,
+    found_in,
+    inside,
+    pretty,
+    refuse_what_runs_later,
+    table,
+)
 
 __all__ = ["Failure", "ScriptRun", "bench_function", "bench_script", "document"]
 
@@ -180,20 +190,22 @@ def _bench_function(job: dict[str, Any], say: Say) -> int:
         found = bench_until(function, (), job["seconds"], stopped)
         say({"found": {**asdict(found), "name": name}})
 
-    if needs := _needs(function):
-        say({"refused": f"{name}() needs {needs}; name a function that takes no arguments"})
+    if problem := _problem(function, name):
+        say({"refused": problem})
         return 2
     return _guarded(work, say)
 
 
-def _needs(function: Any) -> str:
-    import inspect
-
+def _problem(function: Any, name: str) -> str:
+    """Why a function cannot be called as it is, if it cannot."""
+    try:
+        refuse_what_runs_later(function)
+    except TypeError as error:
+        return str(error)
     try:
         inspect.signature(function).bind()
     except TypeError as error:
-        text = str(error)
-        return f"arguments ({text})"
+        return f"{name}() needs arguments ({error}); name a function that takes none"
     except ValueError:  # a function of C that does not say
         pass
     return ""
