@@ -32,9 +32,9 @@ from tests.conftest import compiler
 from tests.hosts import build
 
 ROOT = Path(__file__).parent.parent
-PAGES = ["README.md", "docs/counters.md", "docs/doctor.md", "docs/interfaces-and-tables.md",
-         "docs/lazy-loading.md", "docs/native-plugins.md", "docs/pluggy.md",
-         "docs/single-dispatch.md"]  # fmt: skip
+PAGES = ["README.md", "docs/counters.md", "docs/doctor.md", "docs/hot-path.md",
+         "docs/interfaces-and-tables.md", "docs/lazy-loading.md", "docs/native-plugins.md",
+         "docs/pluggy.md", "docs/single-dispatch.md"]  # fmt: skip
 HEADERS = Path(jt.get_include()) / "jumptable"
 # Statements that use one of these words need the module, which may be missing.
 OPTIONAL = {"np": "numpy", "scipy": "scipy", "CounterCollector": "prometheus_client",
@@ -91,6 +91,7 @@ def test_every_example_is_one_that_is_tested(page: str) -> None:
         "README.md": {"python"},
         "docs/counters.md": {"python", "c", "cython"},
         "docs/doctor.md": {"python", "text"},
+        "docs/hot-path.md": {"python", "text"},
         "docs/interfaces-and-tables.md": {"python"},
         "docs/lazy-loading.md": {"python"},
         "docs/native-plugins.md": {"python", "c", "cython"},
@@ -484,6 +485,59 @@ def test_what_the_doctor_has_nothing_to_say_of(doctored: Path) -> None:
         env=build.ENVIRONMENT, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0 and "none" in done.stdout, done.stdout + done.stderr
+
+
+@pytest.fixture
+def hot(names: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What docs/hot-path.md examines: its host and a library."""
+    monkeypatch.delitem(sys.modules, "host", raising=False)
+    (tmp_path / "host.py").write_text(block("docs/hot-path.md", "python", "__main__"))
+    compile_library(
+        tmp_path,
+        "#include <stddef.h>\ndouble apply(double x) { return 2 * x; }\n"
+        "double total(const double *items, size_t count) {\n"
+        "    double sum = 0;\n"
+        "    for (size_t i = 0; i < count; i++) sum += items[i];\n"
+        "    return sum;\n"
+        "}\n",
+    )
+    return names
+
+
+@needs_compiler
+def test_hot_path(hot: dict[str, Any]) -> None:
+    assert run_page("docs/hot-path.md", hot, "jt.bench(handle, 1.5") >= 3
+
+
+def shape(text: str) -> list[str]:
+    """The lines of a report without what differs from one measurement to the next."""
+    lines = []
+    for line in text.splitlines():
+        plain = re.sub(r"\d[\d,.]*( [num]?s\b)?", "N", re.sub(r"under 1 %", "N %", line))
+        plain = " ".join(plain.split())
+        if plain.strip("- "):
+            lines.append(plain)
+    return lines
+
+
+@needs_compiler
+def test_commands_of_the_hot_path(hot: dict[str, Any]) -> None:
+    page = "docs/hot-path.md"
+    found = [*commands(page, "--function"), *commands(page, "report.json")]
+    found += commands(page, "./libfilter.so")
+    assert len(found) == 6
+    said = []
+    for command in found:
+        done = subprocess.run(
+            f"{command.replace(' bench ', ' bench --quick ')}", shell=True, env=build.ENVIRONMENT,
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert (done.returncode, done.stderr) == (0, ""), f"{command}\n{done.stdout}{done.stderr}"
+        said += shape(done.stdout)
+    for kind, text in blocks(page):
+        if kind == "text":
+            assert set(shape(text)) <= set(said), "\n".join(said)
+    assert Path("report.json").stat().st_size
 
 
 # ---- hosts ----------------------------------------------------------------------------------

@@ -16,6 +16,8 @@ bound again while it is called, from Python and, with the headers in `get_includ
 background, `entry_points` finds plugins that are installed, from an index, and `lazy_group` makes
 lazy tables of them.
 
+`bench` times a host's own hot path, and says which open, look-up, bind or signature check is in it.
+
 What cannot be opened or looked up is a `PluginError`, what does not fit an interface an
 `InterfaceError`; an argument that a function refuses is a TypeError, OverflowError or ValueError.
 Each says what was found and what was expected.
@@ -57,12 +59,15 @@ if TYPE_CHECKING:
     from .loading.warmreport import WarmProgress as WarmProgress
     from .loading.warmreport import WarmReport as WarmReport
     from .loading.warmup import Warmup as Warmup
+    from .measuring.hotpath import HotPath as HotPath
+    from .measuring.hotpath import bench as bench
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Counter",
     "Counters",
+    "HotPath",
     "InterfaceError",
     "Plugin",
     "PluginArchError",
@@ -85,6 +90,7 @@ __all__ = [
     "WarmProgress",
     "WarmReport",
     "Warmup",
+    "bench",
     "entry_points",
     "from_pointer",
     "get_include",
@@ -97,11 +103,13 @@ __all__ = [
 
 # What not every program needs is imported by those that do.
 _LATER = {
-    "WarmProgress": "warmreport",
-    "WarmReport": "warmreport",
-    "Warmup": "warmup",
-    "entry_points": "discovery",
-    "warm": "warm",
+    "HotPath": "measuring.hotpath",
+    "WarmProgress": "loading.warmreport",
+    "WarmReport": "loading.warmreport",
+    "Warmup": "loading.warmup",
+    "bench": "measuring.hotpath",
+    "entry_points": "loading.discovery",
+    "warm": "loading.warm",
 }
 
 
@@ -109,7 +117,7 @@ def __getattr__(name: str) -> object:
     if name in _LATER:
         from importlib import import_module
 
-        found = getattr(import_module(f"{__name__}.loading.{_LATER[name]}"), name)
+        found = getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
         globals()[name] = found
         return found
     import sys

@@ -26,6 +26,9 @@ EXAMPLES = """\
 examples:
   python -m jumptable bench                     the cost ladder on this machine
   python -m jumptable bench --html ladder.html  the same to look at, with curves
+  python -m jumptable bench ./f.so apply 'double(double)' 1.5
+                                                your own boundary against its body
+  python -m jumptable bench --script host.py    what a host opens and looks up again and again
   python -m jumptable doctor mypkg.filters      what opening a plugin costs, and does
   python -m jumptable run -m pytest -q          a program on compiled hooks and dispatch
   cc -I"$(python -m jumptable include)" ...     compile what includes jumptable's headers
@@ -35,6 +38,18 @@ BENCH_EXAMPLES = """\
 Times are those of one call, without the loop around it. 'x direct' is the ratio to a direct Python
 call, taken in each round. The exit status is 1 if --compare found something slower.
 
+With TARGET SYMBOL, one function of a plugin is called in every way instead: the verdict says what
+of it is its body, and what the boundary. SIGNATURE may be left out for a Python function, and for a
+library that declares its types. Arguments are written by the function's types: 1.5, inf or nan; 1
+or 0x10; true or false; any text for 'const char *', where NULL is NULL; [1000] for a pointer to
+1000 zeros, float64[1000] to say of which type, or 1,2,3 for a pointer to these; NULL, an address or
+[64], which are bytes, for 'void *'; a Python literal for an object, and for all arguments of a
+Python function. Without any, numbers are 1.5, integers 1, texts 'text' and truths true.
+
+With --script, a program is run twice, watched and timed, and with --function one of its functions
+is called again and again: the verdict says which open, look-up, bind or signature check is in it,
+on which line. What begins with a dash goes behind --.
+
 examples:
   python -m jumptable bench                        the ladder, in three processes
   python -m jumptable bench --quick                in one, in under ten seconds
@@ -42,6 +57,11 @@ examples:
   python -m jumptable bench --html ladder.html     a page to look at, with curves
   python -m jumptable bench --json now.json        pyperf compare_to old.json now.json
   python -m jumptable bench --compare old.json --threshold 20     for CI
+  python -m jumptable bench ./f.so apply 'double(double)' 1.5
+  python -m jumptable bench ./f.so total 'double(const double *, size_t)' '[1000]' 1000
+  python -m jumptable bench mypkg.filters apply 1.5
+  python -m jumptable bench --script host.py -- --verbose input.txt
+  python -m jumptable bench --script host.py --function handle
 """
 
 DOCTOR_EXAMPLES = """\
@@ -159,6 +179,23 @@ def _add_bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         metavar="PERCENT",
         help="how much slower a row may be for --compare (default: 10)",
     )
+    _add_own_code(bench)
+
+
+def _add_own_code(bench: argparse.ArgumentParser) -> None:
+    bench.add_argument(
+        "words",
+        nargs="*",
+        metavar="TARGET",
+        help="TARGET SYMBOL [SIGNATURE] [ARGS]: a function of a plugin, and what the boundary to "
+        "it costs; with --script, what the script finds in its sys.argv",
+    )
+    bench.add_argument(
+        "--script", metavar="FILE", help="a program: what it opens and looks up again and again"
+    )
+    bench.add_argument(
+        "--function", metavar="NAME", help="a function of the script: what is in a call of it"
+    )
 
 
 def _add_doctor(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -267,7 +304,17 @@ def _include(options: argparse.Namespace) -> int:
     return 0
 
 
+def _bench_own_code(options: argparse.Namespace) -> int:
+    if options.function is not None and options.script is None:
+        return _refuse("bench: --function names a function of --script FILE, which is missing")
+    from .measuring import owncode
+
+    return owncode.main(options, _refuse, _cannot_write)
+
+
 def _bench(options: argparse.Namespace) -> int:
+    if options.words or options.script is not None or options.function is not None:
+        return _bench_own_code(options)
     clash = _clash(options)
     if clash:
         return _refuse(f"bench: {clash}")

@@ -87,6 +87,17 @@ def tables(plugin: jt.Plugin) -> float:
     return table.facade.fabs(-2.5)
 
 
+def hot_paths() -> str:
+    path = jt.bench(len, "text", seconds=0.1)
+    assert_type(path, jt.HotPath)
+    assert_type(path.ns.median, float)
+    assert_type(path.empty_ns, float | None)
+    assert_type([found.line for found in path.findings], list[int])
+    jt.bench(5)  # type: ignore[arg-type]  # pyright: ignore
+    jt.bench(len, second=1.0)  # type: ignore[call-arg]  # pyright: ignore
+    return path.verdict
+
+
 def mistakes(table: jt.Table[Filter], plugin: jt.Plugin) -> None:
     print(table.facade.nope)  # type: ignore[attr-defined]  # pyright: ignore
     table.facade.fabs("x")  # type: ignore[arg-type]  # pyright: ignore

@@ -1,0 +1,13 @@
+from collections.abc import Callable
+from typing import final
+
+MOST_INTS: int
+MOST_FLOATS: int
+
+def repeat(address: int, ints: tuple[int, ...], floats: tuple[float, ...], count: int) -> None: ...
+def nothing(kind: str) -> int: ...
+
+@final
+class Reference:
+    def nothing(self) -> None: ...
+    def call(self, function: Callable[[], object], count: int) -> None: ...

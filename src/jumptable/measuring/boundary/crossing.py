@@ -1,0 +1,400 @@
+"""What the boundary between a host and one function of a plugin costs.
+
+A native function is called from Python, as a host calls it, and from C through its pointer, with
+the same arguments: that is its body, and the rest is the boundary. Where no loop of C can call it
+(more arguments than registers, a Python object as its result), or the body takes so long that what
+varies in it is more than the boundary, the boundary is instead what an empty function of the same
+type costs. A Python function is called itself: there is no boundary, and that is shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from time import perf_counter_ns
+from typing import Any
+
+from ...binding.plan import Plan
+from ...binding.signatures import CType, Signature, parse, parse_signature
+from ...binding.symbol import Symbol, make_function
+from ...binding.table import Table
+from ...loading.registry import Target
+from ...loading.registry import open as open_plugin
+from .. import bodies
+from ..hotpath.paths import pretty, refuse_what_runs_later
+from ..timing import Contestant, Spread, measure, statement
+from .arguments import ArgumentError, read, read_literals, words
+
+__all__ = ["Boundary", "Cost", "RaisedError", "document", "from_document", "measure_boundary"]
+
+SCHEMA = "jumptable-boundary/1"
+
+FROM_PYTHON = "from Python, looked up once"
+ITSELF = "called directly"
+FACADE = "through a table's facade"
+EMPTY = "an empty function of the same type"
+FROM_C = "from C, through its pointer: the body"
+CTYPES = "ctypes, argtypes set"
+LOOK_UP = "with a look-up in the loop"
+OPEN = "with an open and a look-up in the loop"
+
+# Beyond this, what varies in a body is more than the boundary.
+LONG_NS = 10_000
+# What takes longer is called a few times only.
+SLOW_NS = 100_000_000
+SLOW_CALLS = 5
+
+GoOn = Callable[[int, int], bool]
+
+
+class RaisedError(Exception):
+    """The function raised an exception when it was called; the cause is that."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """One way to call: nanoseconds, or ``missing``: why it is not there."""
+
+    name: str
+    spread: Spread | None = None
+    minimum: float = 0.0
+    loops: int = 0
+    missing: str = ""
+
+
+@dataclass(frozen=True)
+class Boundary:
+    """What was measured. ``signature`` is None for a Python function."""
+
+    target: str
+    symbol: str
+    signature: str | None
+    arguments: tuple[str, ...]
+    chosen: bool  # whether the arguments are none of the user's
+    costs: tuple[Cost, ...]
+
+    def ns(self, name: str) -> float | None:
+        """The median of one way to call, or None if it was not measured."""
+        for cost in self.costs:
+            if cost.name == name and cost.spread is not None:
+                return cost.spread.median
+        return None
+
+    @cached_property
+    def total_ns(self) -> float | None:
+        return self.ns(FROM_PYTHON)
+
+    @cached_property
+    def boundary_ns(self) -> float | None:
+        """What of a call from Python is not the function's own work."""
+        total, body, empty = self.total_ns, self.ns(FROM_C), self.ns(EMPTY)
+        if total is None:
+            return None
+        if self.signature is None:
+            itself = self.ns(ITSELF)
+            return None if itself is None else max(0.0, total - itself)
+        if body is not None and (total < LONG_NS or empty is None):
+            return max(0.0, total - body)
+        return None if empty is None else min(empty, total)
+
+    @cached_property
+    def body_ns(self) -> float | None:
+        if self.total_ns is None or self.boundary_ns is None:
+            return None
+        return self.total_ns - self.boundary_ns
+
+    @cached_property
+    def verdict(self) -> str:
+        """What was found, in one sentence."""
+        total, boundary, body = self.total_ns, self.boundary_ns, self.body_ns
+        if total is None:
+            return f"{self.symbol} was interrupted before anything was measured."
+        cost = f"{self.symbol} costs {pretty(total)} from Python"
+        if boundary is None or body is None:
+            return f"{cost}."
+        if self.signature is None:
+            parts = ", and a look-up made once adds nothing to that: it gives the object itself"
+        elif body >= 1000 and boundary < body / 10:
+            share = f"{100 * boundary / total:.2g} %" if boundary / total > 1e-4 else "next to none"
+            return (
+                f"{cost}: the boundary, {pretty(boundary)}, is {share} of it, and not worth "
+                "optimising."
+            )
+        else:
+            parts = f": {pretty(body)} are its body, {pretty(boundary)} the boundary"
+        look_up = self.ns(LOOK_UP)
+        if look_up is None:
+            return f"{cost}{parts}."
+        ratio = look_up / total
+        if ratio < 1.1:
+            more = f"{pretty(max(0.0, look_up - total))} more"
+        else:
+            more = f"{ratio:.{1 if ratio < 9.95 else 0}f} times as much"
+        return f"{cost}{parts}; with a look-up in the loop it would be {more}."
+
+
+def measure_boundary(
+    target: Target,
+    symbol: str,
+    signature: str | None,
+    arguments: Sequence[str],
+    *,
+    rounds: int,
+    go_on: GoOn = lambda done, rounds: True,
+    say: Callable[[str], object] = lambda stage: None,
+) -> Boundary:
+    """Time all ways to call one function of a plugin, interleaved.
+
+    ``signature`` may be None for a Python plugin and for a library that declares its types;
+    ``arguments`` are texts, see `arguments.read`. ``say`` is told "open", "call" and "measure"
+    before each of these is done: any may end the process.
+
+    Raises a `PluginError` if the function cannot be had, ArgumentError for what is wrong with the
+    arguments or cannot be called, and RaisedError if the first call raises.
+    """
+    if signature is not None and isinstance(parse(signature), CType):
+        raise ArgumentError(
+            f"{signature!r} is the type of a variable, which is not called; a function's has "
+            f"parentheses, as '{signature}()'"
+        )
+    say("open")
+    plugin = open_plugin(target)
+    function = plugin.lookup(symbol, signature)
+    owner = getattr(function, "__self__", None)
+    if not callable(function):
+        raise ArgumentError(
+            f"{symbol!r} of {plugin.name} is no function: it is of type {type(function).__name__}"
+        )
+    names: dict[str, Any] = {"f": function, "plugin": plugin, "symbol": symbol}
+    names |= {"signature": signature, "open": open_plugin, "target": target}
+    own: Signature | None = None
+    if type(owner) is Symbol:
+        own = parse_signature(owner.signature)
+        values, shown = read(own, arguments, symbol)
+    else:
+        values, shown = _python_arguments(function, symbol, arguments), list(arguments)
+    listed = ", ".join(f"x{index}" for index in range(len(values)))
+    names |= {f"x{index}": value for index, value in enumerate(values)}
+    say("call")
+    first = _first_call(function, values, symbol)
+    say("measure")
+    if first > SLOW_NS:
+        costs = _slowly(function, values, first, go_on)
+    else:
+        costs = []
+    contestants = [] if costs else _python_calls(names, listed, own is not None)
+    absent: list[Cost] = []
+    if own is not None and type(owner) is Symbol:
+        entered, absent = _native_calls(owner, own, values, names, listed, bool(costs))
+        contestants += entered
+    found = measure(contestants, rounds=rounds, go_on=go_on) if contestants else None
+    for contestant in contestants:
+        timing = found.timings.get(contestant.name) if found is not None else None
+        if timing is not None:
+            costs.append(Cost(contestant.name, timing.spread, timing.minimum, timing.loops))
+    return Boundary(
+        str(target),
+        symbol,
+        own.text if own is not None else None,
+        tuple(shown),
+        bool(shown) and not arguments,
+        (*_in_order(costs), *absent),
+    )
+
+
+ORDER = (ITSELF, FROM_PYTHON, FACADE, FROM_C, EMPTY, LOOK_UP, OPEN, CTYPES)
+
+
+def _in_order(costs: Sequence[Cost]) -> list[Cost]:
+    return sorted(costs, key=lambda cost: ORDER.index(cost.name))
+
+
+def _python_arguments(function: Any, symbol: str, arguments: Sequence[str]) -> list[Any]:
+    try:
+        refuse_what_runs_later(function)
+    except TypeError as error:
+        raise ArgumentError(str(error)) from None
+    values = read_literals(arguments)
+    import inspect
+
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        return values  # of a function of C that does not say; the call will
+    try:
+        signature.bind(*values)
+    except TypeError as error:
+        raise ArgumentError(
+            f"{symbol}{signature} cannot be called with {', '.join(arguments) or 'no arguments'}: "
+            f"{error}; write them behind its name, as Python literals"
+        ) from None
+    return values
+
+
+def _first_call(function: Callable[..., object], values: Sequence[Any], symbol: str) -> int:
+    start = perf_counter_ns()
+    try:
+        function(*values)
+    except Exception as error:
+        if str(error).startswith(f"{symbol}() argument"):
+            raise ArgumentError(str(error)) from None
+        raise RaisedError(f"{symbol} raised {type(error).__name__}: {error}") from error
+    return perf_counter_ns() - start
+
+
+def _slowly(
+    function: Callable[..., object], values: Sequence[Any], first: int, go_on: GoOn
+) -> list[Cost]:
+    times: list[int] = []
+    while len(times) < SLOW_CALLS and go_on(len(times), SLOW_CALLS):
+        start = perf_counter_ns()
+        function(*values)
+        times.append(perf_counter_ns() - start)
+    times = times or [first]
+    return [Cost(FROM_PYTHON, Spread.of(times), float(min(times)), 1)]
+
+
+def _python_calls(names: Mapping[str, Any], listed: str, native: bool) -> list[Contestant]:
+    """What a host in Python may do; only one of these is right."""
+    table: Table[Any] = Table({"call": None})
+    table.bind({"call": names["f"]})
+    look_up = "plugin.lookup(symbol)" if names["signature"] is None else (
+        "plugin.lookup(symbol, signature)"
+    )  # fmt: skip
+    everything = {**names, "facade": table.facade}
+    codes = {
+        FROM_PYTHON: f"f({listed})",
+        FACADE: f"facade.call({listed})",
+        LOOK_UP: f"{look_up}({listed})",
+        OPEN: f"{look_up.replace('plugin', 'open(target)', 1)}({listed})",
+    }
+    if not native:
+        codes[ITSELF] = codes[FROM_PYTHON]
+    return [statement(name, code, everything) for name, code in codes.items()]
+
+
+def _native_calls(
+    owner: Symbol,
+    signature: Signature,
+    values: Sequence[Any],
+    names: Mapping[str, Any],
+    listed: str,
+    is_slow: bool,
+) -> tuple[list[Contestant], list[Cost]]:
+    """The body and the boundary alone, and what ctypes makes of the same."""
+    # As the plugin's own are, which look for exceptions only if there may be any.
+    plan = Plan(signature, checked=getattr(names["plugin"]._source, "checked", True))
+    address = bodies.nothing(signature.result.kind)
+    nothing = make_function("nothing", plan, address, None, from_plugin=False)
+    contestants = [statement(EMPTY, f"f({listed})", {**names, "f": nothing})]
+    absent: list[Cost] = []
+    if is_slow:
+        return contestants, absent
+    keep: list[object] = []
+    ints, floats = words(signature, values, keep)
+    if owner.evidence == "capsule":  # Cython's may take words that Python does not pass
+        ints += (0,) * (bodies.MOST_INTS - len(ints))
+    if signature.result.kind == "object":
+        absent.append(Cost(FROM_C, missing="its result is a Python object"))
+    elif len(ints) > bodies.MOST_INTS or len(floats) > bodies.MOST_FLOATS:
+        absent.append(Cost(FROM_C, missing="it has more arguments than a loop of C can pass here"))
+    else:
+        contestants.append(_c_loop(owner.address, ints, floats, keep))
+    try:
+        call, given = _ctypes_call(owner.address, signature, values)
+    except Exception as error:  # ctypes has limits of its own
+        absent.append(Cost(CTYPES, missing=f"ctypes refuses: {error}"))
+    else:
+        given_names = {f"x{index}": value for index, value in enumerate(given)}
+        contestants.append(statement(CTYPES, f"f({listed})", {"f": call, **given_names}))
+    return contestants, absent
+
+
+def _c_loop(
+    address: int, ints: tuple[int, ...], floats: tuple[float, ...], keep: object
+) -> Contestant:
+    def loop(count: int, _keep: object = keep) -> int:
+        start = perf_counter_ns()
+        bodies.repeat(address, ints, floats, count)
+        return perf_counter_ns() - start
+
+    return Contestant(FROM_C, loop)
+
+
+def _ctypes_call(
+    address: int, signature: Signature, values: Sequence[Any]
+) -> tuple[Callable[..., object], list[Any]]:
+    import ctypes
+
+    def of(own: CType) -> Any:
+        if own.kind in ("signed", "unsigned"):
+            return getattr(ctypes, f"c_{'u' * (own.kind == 'unsigned')}int{8 * own.size}")
+        return {
+            "void": None, "bool": ctypes.c_bool, "float": ctypes.c_float,
+            "double": ctypes.c_double, "string": ctypes.c_char_p, "object": ctypes.py_object,
+        }.get(own.kind, ctypes.c_void_p)  # fmt: skip
+
+    given = []
+    for param, value in zip(signature.params, values, strict=True):
+        if param.kind == "string" and value is not None:
+            value = value.encode()
+        elif param.kind in ("buffer", "address") and not isinstance(value, (int, type(None))):
+            size = memoryview(value).nbytes
+            value = (ctypes.c_char * size).from_buffer(value) if size else None
+        given.append(value)
+    uses_python = any(own.kind == "object" for own in (signature.result, *signature.params))
+    make = ctypes.PYFUNCTYPE if uses_python else ctypes.CFUNCTYPE
+    call = make(of(signature.result), *map(of, signature.params))(address)
+    call(*given)
+    return call, given
+
+
+# ---- as plain data ------------------------------------------------------------------------------
+
+
+def document(boundary: Boundary) -> dict[str, Any]:
+    """A Boundary as JSON; times are in nanoseconds per call."""
+    return {
+        "schema": SCHEMA,
+        "target": boundary.target,
+        "symbol": boundary.symbol,
+        "signature": boundary.signature,
+        "arguments": list(boundary.arguments),
+        "arguments_chosen": boundary.chosen,
+        "rows": [_row(cost) for cost in boundary.costs],
+        "body_ns": boundary.body_ns,
+        "boundary_ns": boundary.boundary_ns,
+        "verdict": boundary.verdict,
+    }
+
+
+def _row(cost: Cost) -> dict[str, Any]:
+    if cost.spread is None:
+        return {"name": cost.name, "missing": cost.missing}
+    return {
+        "name": cost.name,
+        "median_ns": cost.spread.median,
+        "minimum_ns": cost.minimum,
+        "quartiles_ns": [cost.spread.low, cost.spread.high],
+        "loops": cost.loops,
+    }
+
+
+def from_document(found: Mapping[str, Any]) -> Boundary:
+    """The Boundary that `document` was given."""
+    costs = []
+    for row in found["rows"]:
+        if "missing" in row:
+            costs.append(Cost(row["name"], missing=row["missing"]))
+        else:
+            spread = Spread(row["median_ns"], *row["quartiles_ns"])
+            costs.append(Cost(row["name"], spread, row["minimum_ns"], row["loops"]))
+    return Boundary(
+        found["target"],
+        found["symbol"],
+        found["signature"],
+        tuple(found["arguments"]),
+        found["arguments_chosen"],
+        tuple(costs),
+    )

@@ -1,0 +1,317 @@
+"""`bench`: what a host's own hot path costs, and what was inside it."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from time import perf_counter_ns
+from typing import Any
+
+from ..report import plain_table
+from ..timing import Contestant, Spread, measure, statement
+from .costs import costs, new_watch, refer
+from .counting import Seen, Watch
+from .places import first_literal, shown
+
+__all__ = ["Found", "HotPath", "bench", "bench_until", "found_in", "inside", "percent", "pretty",
+           "refuse_what_runs_later", "table"]  # fmt: skip
+
+# From here on a call is no longer what a dispatch alone can cost.
+MICROSECOND = 1000.0
+LITTLE = 0.05
+MOST_COUNTED = 1000
+ROUNDS = 5000
+NOTHING = "no open, look-up, bind or signature check was inside it"
+
+
+@dataclass(frozen=True)
+class Found:
+    """Something that a hot path should be without.
+
+    ``kind`` is "open", "look-up", "bind", "signature check", "import", "discovery", "process" or
+    "dispatch"; ``what`` names the function. ``calls`` is how often one call of the hot path does
+    it, ``each_ns`` what one costs, or None if that cannot be told, ``share`` the part that it has
+    in the whole. ``source`` is what line ``line`` of ``file`` says.
+    """
+
+    kind: str
+    what: str
+    file: str
+    line: int
+    source: str
+    calls: float
+    each_ns: float | None
+    share: float | None
+    remedy: str
+
+    @property
+    def ns(self) -> float | None:
+        """What all of it costs in one call of the hot path."""
+        return None if self.each_ns is None else self.each_ns * self.calls
+
+    @property
+    def where(self) -> str:
+        """``host.py:14``, seen from the current directory."""
+        return f"{shown(self.file)}:{self.line}"
+
+
+@dataclass(frozen=True)
+class HotPath:
+    """What `bench` found: ``ns`` is one call's cost, ``minimum`` the least.
+
+    ``empty_ns`` is that of an empty function, called with as many arguments at the same time;
+    None where one call took so long that none was compared. ``calls`` is how often it was called
+    while it was timed, ``counted`` while it was watched. ``findings`` are the dearest first.
+    """
+
+    name: str
+    ns: Spread
+    minimum: float
+    empty_ns: float | None
+    calls: int
+    counted: int
+    findings: tuple[Found, ...]
+
+    @cached_property
+    def verdict(self) -> str:
+        """What was found, in one sentence."""
+        cost = f"{self.name}() costs {pretty(self.ns.median)} a call"
+        if self.findings:
+            return f"{cost}, {inside(self.findings)}."
+        if self.ns.median < MICROSECOND:
+            return f"{cost}; {NOTHING}."
+        return f"{cost}, and {NOTHING}: it is the work itself."
+
+    def __str__(self) -> str:
+        return f"{self.verdict}\n\n{table(self.findings)}" if self.findings else self.verdict
+
+
+def pretty(ns: float) -> str:
+    """A time as one reads it."""
+    for limit, divisor, unit in ((1e3, 1, "ns"), (1e6, 1e3, "us"), (1e9, 1e6, "ms")):
+        if ns < limit * 0.9995:
+            value = ns / divisor
+            digits = 2 if value < 10 else 1 if value < 100 else 0
+            return f"{value:.{min(digits, 1) if divisor == 1 else digits}f} {unit}"
+    return f"{ns / 1e9:.2f} s"
+
+
+def inside(findings: Sequence[Found], often: bool = False) -> str:
+    """Where the time went, and what to do about it; ``often`` says how many times it went there."""
+    first = findings[0]
+    together = min(1.0, sum(one.share or 0.0 for one in findings))
+    article = "an" if first.kind[0] in "aeiou" else "a"
+    place = f"{article} {first.kind} at {first.where}"
+    if often:
+        place += f", {first.calls:,.0f} times"
+    if first.share is None:
+        text = f"with {place}"
+    elif together < LITTLE:
+        places = f" and {len(findings) - 1} more" if len(findings) > 1 else ""
+        return f"{percent(together)} of it in {place}{places}: the rest is the work itself"
+    elif len(findings) == 1:
+        text = f"{percent(first.share)} of it in {place}"
+    else:
+        text = (
+            f"{percent(together)} of it in {len(findings)} places, most in {place} "
+            f"({percent(first.share)})"
+        )
+    return f"{text}: {first.remedy}"
+
+
+def percent(share: float) -> str:
+    """Never all of it: a call is never quite nothing else."""
+    return f"{min(99.0, 100 * share):.0f} %" if share >= 0.01 else "under 1 %"
+
+
+HEADINGS = ("what was inside", "times a call", "ns each", "share")
+
+
+def table(findings: Sequence[Found], headings: Sequence[str] = HEADINGS) -> str:
+    """The findings as a table, each with its line."""
+    rows = [cells(one) for one in findings]
+    lines = plain_table("", headings, rows).splitlines()[2:]
+    for one, line in zip(findings, lines[2:], strict=True):
+        lines[lines.index(line)] = f"{line}\n    {one.source or '(its source is not there)'}"
+    return "\n".join(lines)
+
+
+def cells(one: Found) -> list[str]:
+    return [
+        f"{one.where}  {one.what}",
+        f"{one.calls:,.6g}",
+        "-" if one.each_ns is None else _number(one.each_ns),
+        "-" if one.share is None else percent(one.share),
+    ]
+
+
+def _number(ns: float) -> str:
+    return f"{ns:.1f}" if ns < 100 else f"{ns:,.0f}"
+
+
+# ---- measuring --------------------------------------------------------------------------------
+
+
+def bench(function: Callable[..., object], /, *arguments: Any, seconds: float = 1.0) -> HotPath:
+    """Time a call of a host's own hot path, and find what should not be inside it.
+
+    ``function(*arguments)`` is called very often, for about ``seconds``, and at least three times.
+    It is timed, and then counted while it runs, in calls of their own, how often it opens a plugin,
+    looks a symbol up, binds, checks a signature, imports, searches for plugins, starts a process or
+    makes a stock hook call or generic call, and on which line: see `HotPath`. What it costs to do
+    that is found out by doing it again with the same arguments, where that changes nothing.
+
+    What the calling thread does is seen, in Python code; not what compiled code does by itself.
+    Safe to call from several threads at a time, but what they measure then is each other.
+
+    Raises TypeError for what cannot be called, or is a coroutine or generator function, whose call
+    only makes an object; ValueError for ``seconds`` that are none. What the function raises goes
+    through as it is.
+    """
+    if not callable(function):
+        raise TypeError(
+            f"jumptable.bench() takes a function and its arguments, not {type(function).__name__}; "
+            "pass the function itself, and not what it returned"
+        )
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
+        raise TypeError(f"seconds are a number, not {type(seconds).__name__}")
+    if not (seconds > 0 and math.isfinite(seconds)):
+        raise ValueError(f"seconds are more than 0 and finite, not {seconds!r}")
+    return bench_until(function, arguments, float(seconds), lambda: False)
+
+
+def bench_until(
+    function: Callable[..., object],
+    arguments: Sequence[Any],
+    seconds: float,
+    stopped: Callable[[], bool],
+) -> HotPath:
+    """`bench`, which measures no longer once ``stopped()`` says so."""
+    refuse_what_runs_later(function)
+    clock = perf_counter_ns
+    begin, budget = clock(), seconds * 1e9
+
+    def until(part: float) -> Callable[[int, int], bool]:
+        # One round at least: without any there is nothing.
+        def go_on(done: int, _: int) -> bool:
+            return done < 1 or not (stopped() or clock() - begin > part * budget)
+
+        return go_on
+
+    first = _timed(function, arguments)
+    again = first <= budget
+    second = _timed(function, arguments) if again else first
+    if second > budget / 10:
+        own = empty = None
+        times = [second]
+        while clock() - begin + second < 0.8 * budget and not stopped():
+            times.append(_timed(function, arguments))
+        calls = len(times)
+    else:
+        names = {f"x{index}": value for index, value in enumerate(arguments)}
+        listed = ", ".join(names)
+        space: dict[str, Any] = {}
+        exec(f"def empty({listed}): pass", space)
+        own = statement("own", f"f({listed})", {"f": function, **names})
+        reference = statement("empty", f"f({listed})", {"f": space["empty"], **names})
+        found = measure([own, reference], rounds=ROUNDS, go_on=until(0.6))
+        timing = found["own"]
+        times = []
+        spread, minimum = timing.spread, timing.minimum
+        empty, calls = found["empty"].spread.median, timing.loops * len(timing.ns)
+    counted, watched, watch = _watched(function, arguments, until(0.7))
+    if times:
+        # Not even watched did it take so long again: it was the first time.
+        times = times if again else [min(first, watched)]
+        spread, minimum = Spread.of(times), float(min(times))
+    findings = found_in(watch, counted, spread.median, until(1.0), own)
+    return HotPath(_name(function), spread, minimum, empty, calls, counted, findings)
+
+
+def _timed(function: Callable[..., object], arguments: Sequence[Any]) -> int:
+    start = perf_counter_ns()
+    result = function(*arguments)
+    elapsed = perf_counter_ns() - start
+    if inspect.iscoroutine(result):
+        result.close()
+        raise TypeError(
+            f"{_name(function)}() gives a coroutine, which nothing has run; pass a function that "
+            "runs it, such as lambda: asyncio.run(handle())"
+        )
+    return elapsed
+
+
+def _watched(
+    function: Callable[..., object], arguments: Sequence[Any], go_on: Callable[[int, int], bool]
+) -> tuple[int, int, Watch]:
+    """How many calls were watched, how long the quickest took, and what was seen."""
+    took: list[int] = []
+    with new_watch() as watch:
+        while len(took) < MOST_COUNTED and go_on(len(took), MOST_COUNTED):
+            start = perf_counter_ns()
+            function(*arguments)
+            took.append(perf_counter_ns() - start)
+            refer()
+    return len(took), min(took), watch
+
+
+def found_in(
+    watch: Watch,
+    counted: int,
+    total: float,
+    go_on: Callable[[int, int], bool],
+    beside: Contestant | None = None,
+) -> tuple[Found, ...]:
+    """What was seen in ``counted`` calls that cost ``total`` each; the dearest first."""
+    findings = []
+    for one, each in costs(watch, total, beside, go_on):
+        calls = one.count / counted
+        share = None
+        if each is not None:
+            # It is part of a whole, whatever two measurements make of it.
+            each = min(each, total / calls)
+            share = each * calls / total if total else 0.0
+        findings.append(
+            Found(
+                one.kind.category,
+                one.kind.what,
+                one.place.file,
+                one.place.line,
+                one.place.source,
+                calls,
+                each,
+                share,
+                _remedy(one),
+            )
+        )
+    findings.sort(key=lambda found: (found.share is not None, found.share or 0.0), reverse=True)
+    return tuple(findings)
+
+
+def _remedy(seen: Seen) -> str:
+    name = first_literal(seen.place, seen.kind.what.rpartition(".")[2])
+    return seen.kind.remedy.format(name=name or "it")
+
+
+def _name(function: Callable[..., object]) -> str:
+    while hasattr(function, "func") and not hasattr(function, "__name__"):
+        function = function.func  # of functools.partial
+    return str(getattr(function, "__name__", type(function).__name__))
+
+
+def refuse_what_runs_later(function: Callable[..., object]) -> None:
+    for own in (function, getattr(type(function), "__call__", None)):  # noqa: B004
+        for is_it, kind, remedy in (
+            (inspect.iscoroutinefunction, "coroutine", "lambda: asyncio.run({}())"),
+            (inspect.isasyncgenfunction, "asynchronous generator", "a function that runs it"),
+            (inspect.isgeneratorfunction, "generator", "lambda: list({}())"),
+        ):
+            if is_it(own):
+                name = _name(function)
+                raise TypeError(
+                    f"{name}() is a {kind} function: a call of it only makes an object, and runs "
+                    f"nothing; pass what runs it, such as {remedy.format(name)}"
+                )
