@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -94,6 +95,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return USAGE
     if sys.stdout is None:
         return _cannot_write("standard output", "it is closed")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # an encoding may have no "µs"
     try:
         status = COMMANDS[options.command](options)
         sys.stdout.flush()

@@ -305,3 +305,13 @@ def test_a_replaced_file_keeps_its_mode(tmp_path: Path) -> None:
 def test_an_empty_file_name_is_refused_before_measuring() -> None:
     with pytest.raises(OSError, match="No such file"):
         files.check_writable("")
+
+
+def test_an_encoding_without_a_micro_sign_is_no_failure() -> None:
+    for where, decoded in ((None, r"\xb5s"), ("-", "")):
+        arguments = [*QUICK[:2], "--only", "signature.bind", *(["--json", "-"] if where else [])]
+        command = [sys.executable, "-m", "jumptable", *arguments]
+        environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+        done = subprocess.run(command, capture_output=True, check=False, env=environment)
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert decoded in done.stdout.decode("ascii" if where is None else "utf-8")

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from jumptable.measuring import command, ladder, report
+from jumptable.measuring import command, ladder, report, wording
 from jumptable.measuring.comparison import compare
 from jumptable.measuring.results import Experiment, Guide, Report, Row, Run, Trial
 from jumptable.measuring.timing import Spread
@@ -41,24 +41,24 @@ def test_what_fits_no_row_is_refused_with_the_groups() -> None:
 @pytest.mark.parametrize(
     ("ns", "shown"),
     [
-        (0, "0.00 ns"),
+        (0, "0 ns"),
         (0.567, "0.57 ns"),
         (9.994, "9.99 ns"),
         (9.996, "10.0 ns"),
         (99.94, "99.9 ns"),
         (99.96, "100 ns"),
         (999.4, "999 ns"),
-        (999.6, "1.00 us"),
-        (1234, "1.23 us"),
+        (999.6, "1.00 µs"),
+        (1234, "1.23 µs"),
         (999_600, "1.00 ms"),
         (52_300_000, "52.3 ms"),
         (1.5e9, "1.50 s"),
-        (7.2e12, "7200 s"),
+        (7.2e12, "7,200 s"),
         (float("nan"), "-"),
     ],
 )
 def test_times_have_three_digits_and_a_unit(ns: float, shown: str) -> None:
-    assert report.duration(ns) == shown
+    assert wording.duration(ns) == shown
 
 
 def test_the_report_has_every_row_and_says_what_is_missing(
@@ -76,12 +76,12 @@ def test_the_report_has_every_row_and_says_what_is_missing(
     shown = capsys.readouterr().out
     lines = [re.sub(r"\s+", " ", line).strip() for line in shown.splitlines()]
     assert "cpu a chip" in lines
-    assert "one 11.0 ns 10.0 ns - 12.0 ns 10.0 ns 2.00 5 ns - 10 ns" in lines
-    assert "two (unstable) 27.5 ns 5.00 ns - 50.0 ns 5.00 ns 2.00 5 ns - 10 ns" in lines
+    assert "one 11.0 ns 10.0 to 12.0 ns 10.0 ns 2.00 5 ns - 10 ns" in lines
+    assert "two (unstable) 27.5 ns 5.00 to 50.0 ns 5.00 ns 2.00 5 ns - 10 ns" in lines
     assert lines.index("calls") < lines.index("others")
     assert "three: three is not installed" in lines
     assert "pooling: No." in lines
-    assert "pool 3.00 ns (2.00 ns-4.00 ns)" in lines
+    assert "pool 3.00 ns (2.00 to 4.00 ns)" in lines
     assert "size 7 KB" in lines
     assert lines[-1] == "Take care."
 

@@ -278,7 +278,7 @@ def test_without_matplotlib_it_says_what_to_install() -> None:
         import sys
         sys.modules["matplotlib"] = None
         from jumptable.measuring import page
-        for call in (page.figures, lambda: page.render(None)):
+        for call in (page.drawer, lambda: page.render(None)):
             try:
                 call()
             except page.MatplotlibMissingError as error:

@@ -65,7 +65,7 @@ def write_json(path: str, document: object) -> None:
 def write_text(path: str, text: str) -> None:
     """Write a text as `write_json` does."""
     if path == "-":
-        sys.stdout.write(text)
+        _write_to_standard_output(text)
         return
     if _is_device(path):
         with open(path, "w", encoding="utf-8") as device:
@@ -82,6 +82,17 @@ def write_text(path: str, text: str) -> None:
         if os.path.exists(temporary):
             os.unlink(temporary)
         raise
+
+
+def _write_to_standard_output(text: str) -> None:
+    """In UTF-8, as documents are, whatever a terminal would get."""
+    sys.stdout.flush()
+    buffer = getattr(sys.stdout, "buffer", None)
+    if buffer is None:
+        sys.stdout.write(text)
+    else:
+        buffer.write(text.encode("utf-8"))
+        buffer.flush()
 
 
 def _is_device(path: str) -> bool:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from itertools import groupby
-from math import isfinite
 
 from .comparison import FASTER, SAME, SLOWER, Comparison
-from .results import Experiment, Guide, Report, Row
-from .timing import Spread, Timing
+from .results import Experiment, Guide, Report, Row, Trial
+from .timing import Timing
+from .wording import duration, plainly, quantity, quartiles
+from .wording import ratio as times
 
-__all__ = ["duration", "nanoseconds", "print_comparison", "print_report", "print_table",
+__all__ = ["nanoseconds", "print_comparison", "print_report", "print_table",
            "timing_entry"]  # fmt: skip
 
 HEADINGS = ("what", "median", "quartiles", "minimum", "x direct", "Go, by the guide")
-UNITS = (("ns", 1.0), ("us", 1e3), ("ms", 1e6), ("s", 1e9))
 
 
 def print_table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -80,19 +80,14 @@ def print_report(report: Report) -> None:
 def _trials(experiment: Experiment) -> list[str]:
     widest = max((len(trial.name) for trial in experiment.trials), default=0)
     return [
-        f"{trial.name:{widest}}  {quantity(trial.spread, trial.unit)}"
+        f"{trial.name:{widest}}  {quantity(trial.spread.median, trial.unit)}{_between(trial)}"
         for trial in experiment.trials
     ]
 
 
-def quantity(spread: Spread, unit: str) -> str:
-    """A median and its quartiles, times in the unit that suits them."""
-    if unit == "ns":
-        low, high = duration(spread.low), duration(spread.high)
-        return (
-            duration(spread.median) if low == high else f"{duration(spread.median)} ({low}-{high})"
-        )
-    return f"{spread.median:,.0f} {unit}"
+def _between(trial: Trial) -> str:
+    text = quartiles(trial.spread, trial.unit)
+    return "" if text == "-" else f" ({text})"
 
 
 def ladder_rows(rows: Sequence[Row]) -> list[list[str]]:
@@ -110,7 +105,7 @@ def _cells(row: Row) -> list[str]:
     return [
         f"  {row.name}{' (unstable)' if row.unstable else ''}",
         duration(spread.median),
-        f"{duration(spread.low)} - {duration(spread.high)}",
+        quartiles(spread),
         duration(row.minimum),
         "-" if row.ratio is None else times(row.ratio.median),
         guide_range(row.guide),
@@ -120,7 +115,7 @@ def _cells(row: Row) -> list[str]:
 def guide_range(guide: Guide | None) -> str:
     if guide is None:
         return ""
-    low, high = (f"{value:g} {unit}" for value, unit in map(_scaled, (guide.low, guide.high)))
+    low, high = plainly(guide.low), plainly(guide.high)
     return low if low == high else f"{low} - {high}"
 
 
@@ -156,30 +151,6 @@ def _of_the_machine(found: Comparison) -> str:
     return (
         f"The yardstick takes {found.machine:.2f} times as long as then; 'x then' is without that."
     )
-
-
-def duration(ns: float) -> str:
-    """A time with three digits, which are what a measurement is good for, in a unit that suits."""
-    if not isfinite(ns):
-        return "-"
-    value, unit = _scaled(ns)
-    return f"{value:.{digits(value)}f} {unit}"
-
-
-def digits(value: float) -> int:
-    return 2 if value < 9.995 else 1 if value < 99.95 else 0
-
-
-def _scaled(ns: float) -> tuple[float, str]:
-    # 999.7 ns are 1.00 us, and not 1000 ns.
-    unit, scale = next((one for one in reversed(UNITS) if ns >= one[1] * 0.9995), UNITS[0])
-    return ns / scale, unit
-
-
-def times(ratio: float) -> str:
-    if not isfinite(ratio):
-        return "-"
-    return f"{ratio:.{digits(ratio)}f}" if ratio < 1000 else f"{ratio:,.0f}"
 
 
 def nanoseconds(value: float) -> str:

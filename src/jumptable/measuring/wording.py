@@ -1,4 +1,4 @@
-"""How the page says numbers: three digits are what a measurement is good for."""
+"""How reports say numbers, with the three digits that a measurement is good for, and names."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from math import floor, isfinite, log10
 
 from .timing import Spread
 
-__all__ = ["TIMES", "amount", "compact", "duration", "plainly", "quantity", "quartiles",
-           "ratio", "ratios"]  # fmt: skip
+__all__ = ["TIMES", "amount", "compact", "duration", "is_time", "plainly", "printable", "quantity",
+           "quartiles", "ratio", "ratios"]  # fmt: skip
 
 TIMES = "\N{MULTIPLICATION SIGN}"
 STEPS = ((1.0, "ns"), (1e3, "µs"), (1e6, "ms"), (1e9, "s"))
@@ -86,3 +86,8 @@ def compact(value: float) -> str:
         if value >= size and value % (size / 10) == 0:
             return f"{value / size:g}{letter}"
     return f"{value:g}"
+
+
+def printable(text: str) -> str:
+    """Names and messages are a plugin's: what would direct a terminal is escaped."""
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)

@@ -8,9 +8,9 @@ import sys
 from collections.abc import Callable
 
 from .. import files, machine
+from ..wording import printable
 from . import page, report
 from .diagnosis import NoEntryPointsError, Target, diagnose, status, targets_of
-from .findings import printable
 
 __all__ = ["main"]
 

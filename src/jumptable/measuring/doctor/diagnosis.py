@@ -14,9 +14,10 @@ from typing import Any
 from ...binding.suggest import suggestion
 from ...loading.discovery import entry_points
 from ...loading.registry import is_library
+from ..wording import printable
 from .blame import Blame
 from .child import BROKEN
-from .findings import LEAST_MEMORY, SEVERITIES, Finding, Spot, observed, printable
+from .findings import LEAST_MEMORY, SEVERITIES, Finding, Spot, observed
 from .findings import spots as spots_of
 from .run import Outcome, run
 from .times import Times, judge, median_run, split

@@ -12,7 +12,7 @@ from typing import Any
 
 from .blame import owns
 
-__all__ = ["FIXES", "SEVERITIES", "Finding", "Spot", "observed", "printable"]
+__all__ = ["FIXES", "SEVERITIES", "Finding", "Spot", "observed"]
 
 SEVERITIES = ("error", "warning", "note")
 
@@ -286,8 +286,3 @@ def _atexit(answer: dict[str, Any]) -> Finding | None:
         return None
     message = f"registers {_many(len(registered), 'function')} to run at exit"
     return Finding("atexit", "note", message, spots(registered))
-
-
-def printable(text: str) -> str:
-    """Names and messages are a plugin's: what would direct a terminal is escaped."""
-    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)

@@ -10,8 +10,9 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from typing import Any
 
+from ..wording import printable
 from .diagnosis import Diagnosis
-from .findings import Finding, Spot, printable, size
+from .findings import Finding, Spot, size
 from .report import PARTS, UNKNOWN, counted, milliseconds
 from .times import Import, Times
 

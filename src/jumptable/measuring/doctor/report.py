@@ -11,8 +11,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ..wording import printable
 from .diagnosis import Diagnosis, status
-from .findings import SEVERITIES, Finding, Spot, printable
+from .findings import SEVERITIES, Finding, Spot
 from .times import Times
 
 __all__ = ["PARTS", "UNKNOWN", "counted", "document", "milliseconds", "print_diagnoses"]

@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from .processgroup import end_group, ends, own_group
+from ..processgroup import end_group, ends, own_group
 
 __all__ = ["Outcome", "run"]
 

@@ -12,11 +12,20 @@ from math import ceil, floor, isfinite, log10
 from matplotlib.axes import Axes
 from matplotlib.transforms import IdentityTransform, blended_transform_factory
 
-from .doctor.findings import printable
+from ..results import Curve, Row
+from ..timing import Spread
+from ..wording import (
+    TIMES,
+    amount,
+    compact,
+    duration,
+    is_time,
+    plainly,
+    printable,
+    quantity,
+    ratios,
+)
 from .drawing import COLOURS, Paper, as_it_comes, text_width, wrapped
-from .results import Curve, Row
-from .timing import Spread
-from .wording import TIMES, amount, compact, duration, is_time, plainly, quantity, ratios
 
 __all__ = ["NARROW", "WIDE", "Layout", "Scale", "curve", "ladder"]
 

@@ -10,13 +10,12 @@ from html import escape
 from math import isfinite
 from types import ModuleType
 
-from .doctor.findings import printable
-from .pagestyle import STYLE
-from .results import Curve, Experiment, Guide, Report, Row, Trial
-from .timing import Spread
-from .wording import TIMES, amount, duration, plainly, quantity, quartiles, ratios
+from ..results import Curve, Experiment, Guide, Report, Row, Trial
+from ..timing import Spread
+from ..wording import TIMES, amount, duration, plainly, printable, quantity, quartiles, ratios
+from .style import STYLE
 
-__all__ = ["MatplotlibMissingError", "figures", "render"]
+__all__ = ["MatplotlibMissingError", "drawer", "render"]
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 DIRECT = f"{TIMES} direct"
@@ -32,7 +31,7 @@ class MatplotlibMissingError(ImportError):
         super().__init__('--html needs matplotlib: pip install "jumptable[bench]"')
 
 
-def figures() -> ModuleType:
+def drawer() -> ModuleType:
     """What draws; asked for before minutes of measuring as well, since it may be missing."""
     try:
         from . import figures
@@ -45,7 +44,7 @@ def figures() -> ModuleType:
 
 def render(report: Report) -> str:
     """The whole page, the same for the same report."""
-    draw = figures()
+    draw = drawer()
     body = [
         *_header(report),
         "<main>",
