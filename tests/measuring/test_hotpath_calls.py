@@ -9,6 +9,7 @@ import gc
 import sys
 from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import contextmanager
+from time import sleep
 from typing import Any
 
 import pytest
@@ -126,9 +127,7 @@ def test_a_slow_function_is_called_a_few_times(calls: int) -> None:
     def slow() -> None:
         nonlocal count
         count += 1
-        threading_sleep(0.05 if calls == 1 else 0.011)
-
-    from time import sleep as threading_sleep
+        sleep(0.05 if calls == 1 else 0.011)
 
     found = bench(slow, seconds=0.02)
     assert 2 <= count <= 5
