@@ -6,52 +6,29 @@ own, ``# its name``, by which the test knows where it should be found.
 
 from __future__ import annotations
 
-import asyncio
-import builtins
 import ctypes
 import functools
-import gc
 import importlib
 import importlib.metadata
 import inspect
 import linecache
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Generator, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any, Protocol, runtime_checkable
 
 import pytest
 from tests.measuring import hot_helper
+from tests.measuring.hot_helper import SHORT, hot, marked, places
 
 import jumptable as jt
-from jumptable.measuring.hotpath import HotPath, bench
-from jumptable.measuring.hotpath.paths import Found, pretty
-from jumptable.measuring.timing import Spread
+from jumptable.measuring.hotpath import bench
 
 pytestmark = pytest.mark.thread_unsafe(reason="each counts for its own thread; seconds add up")
 
-SHORT = 0.02
-IMPORT = builtins.__import__
-
-
-def hot(function: Callable[..., object], *arguments: Any) -> HotPath:
-    return bench(function, *arguments, seconds=SHORT)
-
 
 def line_of(mark: str, file: str = __file__) -> int:
-    lines = [
-        number
-        for number, line in enumerate(linecache.getlines(file), 1)
-        if line.rstrip().endswith(f"# {mark}")
-    ]
-    assert len(lines) == 1, f"{mark}: {lines}"
-    return lines[0]
-
-
-def places(found: HotPath) -> dict[tuple[str, str, int], float]:
-    return {(one.kind, Path(one.file).name, one.line): one.calls for one in found.findings}
+    return marked(mark, file)
 
 
 PLUGIN = jt.open("json")
@@ -223,7 +200,7 @@ def test_what_a_look_up_costs_is_told() -> None:
 
 
 def test_the_remedy_names_the_symbol() -> None:
-    assert "look 'loads' up once, before the loop" in hot(plant_look_up).verdict
+    assert "look 'loads' up once, before the loop" in hot(plant_look_up).findings[0].remedy
 
 
 def test_a_clean_hot_path_has_no_findings() -> None:
@@ -248,7 +225,7 @@ def test_two_at_once() -> None:
         ("open", "test_hotpath.py", line_of("first of two")): 1.0,
         ("look-up", "test_hotpath.py", line_of("second of two")): 1.0,
     }
-    assert "in 2 places" in found.verdict
+    assert len(str(found).splitlines()) == 8
 
 
 def test_in_a_helper_of_another_file() -> None:
@@ -344,7 +321,7 @@ def test_pluggy_stock_and_compiled() -> None:
     found = hot(greet)
     assert places(found) == {("dispatch", "test_hotpath.py", line_of("hook")): 1.0}
     assert found.findings[0].each_ns is not None
-    assert "jumptable.pluggy.accelerate" in found.verdict
+    assert "jumptable.pluggy.accelerate" in found.findings[0].remedy
     manager, _ = hooked("jumptable.pluggy")
     assert hot(greet).findings == ()
 
@@ -397,225 +374,3 @@ def test_cffi() -> None:
 def test_a_builtin_is_a_hot_path_too() -> None:
     found = bench(PLUGIN.lookup, "loads", seconds=SHORT)  # a builtin
     assert places(found) == {("look-up", "test_hotpath.py", line_of("a builtin")): 1.0}
-
-
-# ---- what it leaves behind ----------------------------------------------------------------------
-
-
-@contextmanager
-def unchanged() -> Iterator[None]:
-    before = sys.getprofile(), gc.isenabled(), builtins.__import__
-    yield
-    assert (sys.getprofile(), gc.isenabled(), builtins.__import__) == before
-    assert builtins.__import__ is IMPORT
-
-
-@pytest.mark.parametrize("when", [1, 2, 10, -1])
-def test_what_it_raises_goes_through(when: int) -> None:
-    calls = 0
-
-    def fails() -> None:
-        nonlocal calls
-        calls += 1
-        if calls == when or (when < 0 and sys.getprofile() is not None):
-            raise LookupError("its own")
-
-    with unchanged(), pytest.raises(LookupError, match=r"^its own$"):
-        hot(fails)
-
-
-def test_a_profiler_is_put_back() -> None:
-    seen = []
-
-    def profiler(*event: object) -> None:
-        seen.append(event)
-
-    sys.setprofile(profiler)
-    try:
-        found = hot(plant_open)
-        assert sys.getprofile() is profiler
-    finally:
-        sys.setprofile(None)
-    assert len(found.findings) == 1
-
-
-def test_cprofile_goes_on() -> None:
-    import cProfile
-
-    profile = cProfile.Profile()
-    profile.enable()
-    try:
-        found = hot(plant_open)
-        line_of("after cProfile")  # after cProfile
-    finally:
-        profile.disable()
-    assert len(found.findings) == 1
-    names = {getattr(entry.code, "co_name", "") for entry in profile.getstats()}
-    assert "line_of" in names
-
-
-def test_it_can_be_called_from_inside() -> None:
-    inner: list[HotPath] = []
-
-    def nested() -> object:
-        if len(inner) < 2:
-            inner.append(hot(plant_look_up))
-        return jt.open("json")  # in nested
-
-    with unchanged():
-        found = hot(nested)
-    assert [len(one.findings) for one in inner] == [1, 1]
-    assert ("open", "test_hotpath.py", line_of("in nested")) in places(found)
-
-
-def test_threads_count_apart() -> None:
-    from concurrent.futures import ThreadPoolExecutor
-
-    functions = [plant_look_up, plant_open, plant_import, plant_signature] * 2
-    with unchanged(), ThreadPoolExecutor(4) as pool:
-        found = list(pool.map(hot, functions))
-    for function, one in zip(functions, found, strict=True):
-        (only,) = one.findings
-        start = function.__code__.co_firstlineno
-        assert start < only.line < start + 3
-
-
-# ---- what it is given ---------------------------------------------------------------------------
-
-
-def test_arguments_are_passed() -> None:
-    given = []
-
-    def takes(a: int, b: str) -> None:
-        given.append((a, b))
-
-    bench(takes, 1, "x", seconds=SHORT)
-    assert set(given) == {(1, "x")}
-
-
-@pytest.mark.parametrize("calls", [1, 2])
-def test_a_slow_function_is_called_a_few_times(calls: int) -> None:
-    count = 0
-
-    def slow() -> None:
-        nonlocal count
-        count += 1
-        threading_sleep(0.05 if calls == 1 else 0.011)
-
-    from time import sleep as threading_sleep
-
-    found = bench(slow, seconds=0.02)
-    assert 2 <= count <= 5
-    assert found.empty_ns is None and found.calls >= 1
-    assert "it is the work itself" in found.verdict
-
-
-@pytest.mark.parametrize("wrong", [None, 5, "f"])
-def test_what_cannot_be_called(wrong: Any) -> None:
-    with pytest.raises(TypeError, match=r"takes a function and its arguments, not"):
-        bench(wrong)
-
-
-@pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf")])
-def test_seconds_that_are_none(seconds: float) -> None:
-    with pytest.raises(ValueError, match="seconds are more than 0"):
-        bench(plant_open, seconds=seconds)
-
-
-def test_seconds_are_a_number() -> None:
-    wrong: Any = "1"
-    with pytest.raises(TypeError, match="seconds are a number, not str"):
-        bench(plant_open, seconds=wrong)
-
-
-async def coroutine() -> None:
-    jt.open("json")  # in a coroutine
-
-
-def generator() -> Generator[int, None, None]:
-    yield 1
-
-
-async def asynchronous_generator() -> AsyncIterator[int]:
-    yield 1
-
-
-class Awaitable:
-    async def __call__(self) -> None: ...
-
-
-@pytest.mark.parametrize(
-    ("function", "remedy"),
-    [
-        (coroutine, "asyncio.run(coroutine())"),
-        (functools.partial(coroutine), "asyncio.run(coroutine())"),
-        (Awaitable(), "asyncio.run(Awaitable())"),
-        (generator, "list(generator())"),
-        (asynchronous_generator, "a function that runs it"),
-        (lambda: coroutine(), "asyncio.run"),
-    ],
-)
-def test_what_only_makes_an_object(function: Any, remedy: str) -> None:
-    with pytest.raises(TypeError) as caught:
-        hot(function)
-    assert remedy in str(caught.value)
-
-
-def test_a_coroutine_that_is_run() -> None:
-    found = hot(lambda: asyncio.run(coroutine()))
-    assert ("open", line_of("in a coroutine")) in {(one.kind, one.line) for one in found.findings}
-
-
-# ---- what it says -------------------------------------------------------------------------------
-
-
-def made(ns: float, *findings: Found) -> HotPath:
-    return HotPath("handle", Spread(ns, ns, ns), ns, 20.0, 100, 10, findings)
-
-
-def one_found(share: float | None, line: int = 14) -> Found:
-    each = None if share is None else 100.0
-    return Found("look-up", "Plugin.lookup", "host.py", line, "f()", 1.0, each, share, "do better")
-
-
-@pytest.mark.parametrize(
-    ("found", "verdict"),
-    [
-        (
-            made(2310, one_found(0.92)),
-            "handle() costs 2.31 us a call, 92 % of it in a look-up at host.py:14: do better.",
-        ),
-        (
-            made(2310, one_found(0.7), one_found(0.2, 15)),
-            "handle() costs 2.31 us a call, 90 % of it in 2 places, most in a look-up at "
-            "host.py:14 (70 %): do better.",
-        ),
-        (
-            made(61, one_found(None)),
-            "handle() costs 61.0 ns a call, with a look-up at host.py:14: do better.",
-        ),
-        (
-            made(5e6, one_found(0.001)),
-            "handle() costs 5.00 ms a call, under 1 % of it in a look-up at host.py:14: the rest "
-            "is the work itself.",
-        ),
-        (
-            made(61),
-            "handle() costs 61.0 ns a call; no open, look-up, bind or signature check was inside "
-            "it.",
-        ),
-        (
-            made(61000),
-            "handle() costs 61.0 us a call, and no open, look-up, bind or signature check was "
-            "inside it: it is the work itself.",
-        ),
-    ],
-)
-def test_verdicts(found: HotPath, verdict: str) -> None:
-    assert found.verdict == verdict
-
-
-def test_times_are_readable() -> None:
-    shown = [pretty(ns) for ns in (0.4, 61.04, 999.4, 999.9, 2310, 23100, 2.31e6, 5e9)]
-    assert shown == ["0.4 ns", "61.0 ns", "999 ns", "1.00 us", "2.31 us", "23.1 us", "2.31 ms",
-                     "5.00 s"]  # fmt: skip

@@ -162,7 +162,7 @@ plugin = jt.open("json")
 
 
 def handle():
-    return plugin.lookup("loads")("1")
+    return plugin.lookup("loads")
 
 
 def clean(loads=plugin.lookup("loads")):
@@ -224,7 +224,7 @@ def test_a_function_of_a_script(folder: Path) -> None:
     done = bench("--script", "host.py", "--function", "handle", folder=folder)
     assert (done.returncode, done.stderr) == (0, "")
     assert "in a look-up at host.py:9: look 'loads' up once" in done.stdout
-    assert 'return plugin.lookup("loads")("1")' in done.stdout
+    assert 'return plugin.lookup("loads")' in done.stdout
     assert "done" not in done.stdout  # it is no main program
     done = bench("--script", "host.py", "--function", "clean", folder=folder)
     assert "no open, look-up, bind or signature check was inside it" in done.stdout

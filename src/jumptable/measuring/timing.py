@@ -17,6 +17,7 @@ from itertools import pairwise, repeat
 from math import nan
 from random import Random
 from statistics import median, quantiles
+from threading import Lock
 from time import perf_counter_ns
 
 __all__ = ["Contestant", "Measurement", "Spread", "Timing", "empty_loop", "measure", "statement"]
@@ -252,13 +253,24 @@ def calibrate(loop: Loop, slice_ns: int) -> int:
     return MOST_LOOPS
 
 
+# How many measurements of any threads are under way, and whether the collector was on before.
+_collector = Lock()
+_measuring, _was_enabled = 0, False
+
+
 @contextmanager
 def _no_garbage_collection() -> Iterator[None]:
-    was_enabled = gc.isenabled()
+    global _measuring, _was_enabled
     gc.collect()
-    gc.disable()
+    with _collector:
+        if _measuring == 0:
+            _was_enabled = gc.isenabled()
+        _measuring += 1
+        gc.disable()
     try:
         yield
     finally:
-        if was_enabled:
-            gc.enable()
+        with _collector:
+            _measuring -= 1
+            if _measuring == 0 and _was_enabled:
+                gc.enable()

@@ -16,14 +16,14 @@ from .costs import costs, new_watch, refer
 from .counting import Seen, Watch
 from .places import first_literal, shown
 
-__all__ = ["Found", "HotPath", "bench", "bench_until", "found_in", "inside", "percent", "pretty",
-           "refuse_what_runs_later", "table"]  # fmt: skip
+__all__ = ["LEAST_ROUNDS", "Found", "HotPath", "bench", "bench_until", "found_in", "inside",
+           "percent", "pretty", "refuse_what_runs_later", "table"]  # fmt: skip
 
 # From here on a call is no longer what a dispatch alone can cost.
 MICROSECOND = 1000.0
 LITTLE = 0.05
 MOST_COUNTED = 1000
-ROUNDS = 5000
+ROUNDS, LEAST_ROUNDS = 5000, 5
 NOTHING = "no open, look-up, bind or signature check was inside it"
 
 
@@ -194,10 +194,9 @@ def bench_until(
     clock = perf_counter_ns
     begin, budget = clock(), seconds * 1e9
 
-    def until(part: float) -> Callable[[int, int], bool]:
-        # One round at least: without any there is nothing.
+    def until(part: float, least: int) -> Callable[[int, int], bool]:
         def go_on(done: int, _: int) -> bool:
-            return done < 1 or not (stopped() or clock() - begin > part * budget)
+            return done < least or not (stopped() or clock() - begin > part * budget)
 
         return go_on
 
@@ -217,17 +216,17 @@ def bench_until(
         exec(f"def empty({listed}): pass", space)
         own = statement("own", f"f({listed})", {"f": function, **names})
         reference = statement("empty", f"f({listed})", {"f": space["empty"], **names})
-        found = measure([own, reference], rounds=ROUNDS, go_on=until(0.6))
+        found = measure([own, reference], rounds=ROUNDS, go_on=until(0.6, LEAST_ROUNDS))
         timing = found["own"]
         times = []
         spread, minimum = timing.spread, timing.minimum
         empty, calls = found["empty"].spread.median, timing.loops * len(timing.ns)
-    counted, watched, watch = _watched(function, arguments, until(0.7))
+    counted, watched, watch = _watched(function, arguments, until(0.7, 1))
     if times:
         # Not even watched did it take so long again: it was the first time.
         times = times if again else [min(first, watched)]
         spread, minimum = Spread.of(times), float(min(times))
-    findings = found_in(watch, counted, spread.median, until(1.0), own)
+    findings = found_in(watch, counted, spread.median, until(1.0, LEAST_ROUNDS), own)
     return HotPath(_name(function), spread, minimum, empty, calls, counted, findings)
 
 

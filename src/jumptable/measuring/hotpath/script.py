@@ -26,6 +26,7 @@ from .. import fresh
 from ..timing import Spread
 from .costs import new_watch, refer
 from .paths import (
+    LEAST_ROUNDS,
     Found,
     HotPath,
     bench_until,
@@ -244,7 +245,7 @@ def _run_script(job: dict[str, Any], say: Say) -> int:
         del watch.seen[key]
     until = perf_counter_ns() + COSTS_SECONDS * 1e9
     findings = found_in(
-        watch, 1, float(elapsed), lambda done, _: done < 1 or perf_counter_ns() < until
+        watch, 1, float(elapsed), lambda done, _: done < LEAST_ROUNDS or perf_counter_ns() < until
     )
     say({"watched_ns": elapsed, "status": status, "findings": [asdict(one) for one in findings]})
     return status
