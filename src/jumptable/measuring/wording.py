@@ -19,8 +19,8 @@ def three_digits(value: float) -> str:
         return "-"
     if value == 0:
         return "0"
-    places = 2 - floor(log10(abs(value)))
-    rounded = round(value, places)
+    rounded = round(value, 2 - floor(log10(abs(value))))
+    places = 2 - floor(log10(abs(rounded)))  # 9.996 has become 10.0
     return f"{rounded:,.{min(max(places, 0), 3)}f}"
 
 
