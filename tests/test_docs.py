@@ -32,7 +32,7 @@ from tests.conftest import compiler
 from tests.hosts import build
 
 ROOT = Path(__file__).parent.parent
-PAGES = ["README.md", "docs/counters.md", "docs/doctor.md", "docs/hot-path.md",
+PAGES = ["README.md", "docs/benchmarks.md", "docs/counters.md", "docs/doctor.md", "docs/hot-path.md",
          "docs/interfaces-and-tables.md", "docs/lazy-loading.md", "docs/native-plugins.md",
          "docs/pluggy.md", "docs/single-dispatch.md"]  # fmt: skip
 HEADERS = Path(jt.get_include()) / "jumptable"
@@ -88,6 +88,7 @@ def first_comment(path: Path) -> str:
 def test_every_example_is_one_that_is_tested(page: str) -> None:
     """Each kind of block, on each page, is some test's here; a new page or kind needs one."""
     tested = {
+        "docs/benchmarks.md": set[str](),  # commands alone
         "README.md": {"python"},
         "docs/counters.md": {"python", "c", "cython"},
         "docs/doctor.md": {"python", "text"},
