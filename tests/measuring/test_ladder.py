@@ -18,7 +18,7 @@ from jumptable.measuring.timing import Contestant, Measurement
 pytestmark = pytest.mark.thread_unsafe(reason="changes what the ladder calls, and measures")
 
 GROUPS = {
-    "calls from Python": [
+    "Calls from Python": [
         "direct Python call",
         "builtin function",
         "native function, looked up once",
@@ -27,30 +27,30 @@ GROUPS = {
         "interface call through a facade",
         "Cython plugin's C function",
     ],
-    "calls from C": ["C: direct call", "C: function pointer", "C: slot of a table"],
-    "counters": [
+    "Calls from C": ["C: direct call", "C: function pointer", "C: slot of a table"],
+    "Counters": [
         "counter.add()",
         "C: add, padded",
         "C: add, unpadded",
         "C: two threads add, padded",
         "C: two threads add, unpadded",
     ],
-    "other ways to call": [
+    "Other ways to call": [
         "ctypes, argtypes set",
         "cffi, ABI mode",
         "reflection: getattr by name",
         "reflection: signature.bind",
     ],
-    "hooks": ["pluggy, stock", "pluggy, compiled"],
-    "dispatch by type": ["singledispatch, stock", "singledispatch, compiled"],
-    "left in the hot path": [
+    "Hooks": ["pluggy, stock", "pluggy, compiled"],
+    "Dispatch by type": ["singledispatch, stock", "singledispatch, compiled"],
+    "Left in the hot path": [
         "look-up in the hot path",
         "open in the hot path",
         "open and look-up in the hot path",
         "import_module in the hot path",
         "first open of a library",
     ],
-    "sandboxes and other processes": [
+    "Sandboxes and other processes": [
         "WebAssembly: wasmtime",
         "gRPC over a Unix socket",
         "subprocess",
@@ -64,7 +64,7 @@ GROUPS = {
         "Go: reflect call",
         "Go: exec",
     ],
-    "the machine itself": ["six chains at once", "a chain of multiplications"],
+    "The machine itself": ["six chains at once", "a chain of multiplications"],
 }
 NAMES = [name for names in GROUPS.values() for name in names]
 
@@ -163,7 +163,7 @@ def test_no_row_costs_nothing_but_what_c_can_hide(climbed: ladder.Climbed) -> No
 @pytest.mark.parametrize(
     ("names", "module", "attribute"),
     [
-        (GROUPS["calls from Python"][:1], example_python, "magnitude"),
+        (GROUPS["Calls from Python"][:1], example_python, "magnitude"),
         (["reflection: signature.bind"], example_python, "magnitude"),
         (["import_module in the hot path"], example_python, "magnitude"),
         (["reflection: getattr by name"], example_python, "magnitude"),
@@ -207,7 +207,7 @@ def test_a_machine_without_a_math_library_has_all_rungs(monkeypatch: pytest.Monk
     monkeypatch.setattr(mathlibrary, "LIBRARIES", {})
     ladder.math_library.cache_clear()
     try:
-        rows = ladder.climb(1, only=GROUPS["calls from Python"]).rows
+        rows = ladder.climb(1, only=GROUPS["Calls from Python"]).rows
     finally:
         ladder.math_library.cache_clear()
     reasons = {row.name: row.missing for row in rows}

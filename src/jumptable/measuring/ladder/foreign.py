@@ -15,7 +15,7 @@ from .rung import Preparation, Rung, UnavailableError, expression
 
 __all__ = ["RUNGS"]
 
-GROUP = "other ways to call"
+GROUP = "Other ways to call"
 
 
 def _library_name() -> str:
@@ -44,6 +44,13 @@ def _cffi(preparation: Preparation) -> Contestant:
 
 
 def _bind(preparation: Preparation) -> Contestant:
+    function = example_python.magnitude
+    names = {"signature": inspect.signature(function), "f": function}
+    code = "bound = signature.bind(x)\nf(*bound.args, **bound.kwargs)"
+    return expression(preparation.name, code, names)
+
+
+def _signature(preparation: Preparation) -> Contestant:
     names = {"signature": inspect.signature, "f": example_python.magnitude}
     code = "bound = signature(f).bind(x)\nf(*bound.args, **bound.kwargs)"
     return expression(preparation.name, code, names)
@@ -66,14 +73,20 @@ RUNGS = (
     Rung(
         "reflection: getattr by name",
         GROUP,
-        "A Python function that is fetched from its module by name for each call.",
+        "A Python function, fetched from its module by name for each call.",
         _by_name,
     ),
     Rung(
         "reflection: signature.bind",
         GROUP,
-        "inspect.signature(f).bind(x), and then the call, each time.",
+        "signature.bind(x) and then the call, with a signature that was made once.",
         _bind,
         Guide("reflect.Value.Call", 500, 1000),
+    ),
+    Rung(
+        "reflection: inspect.signature",
+        GROUP,
+        "inspect.signature(f).bind(x) and then the call: the signature is made each time too.",
+        _signature,
     ),
 )
