@@ -35,8 +35,9 @@ def _asking(what: str, most: int | None = None) -> Callable[[Preparation], Conte
 
 
 def _exec(preparation: Preparation) -> Contestant:
-    nothing()  # it says so where there is none
-    return _asking("exec", PROCESSES)(preparation)
+    contestant = _asking("exec", PROCESSES)(preparation)
+    nothing()  # without it the host would end, and all its rows
+    return contestant
 
 
 RUNGS = (
