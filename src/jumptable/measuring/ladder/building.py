@@ -1,4 +1,4 @@
-"""Compilers and the like, run for what is measured: ended with all they started, whatever happens."""
+"""Compilers and the like, ended with all that they started, however this process fares."""
 
 from __future__ import annotations
 

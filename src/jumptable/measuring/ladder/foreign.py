@@ -109,7 +109,7 @@ RUNGS = (
     Rung(
         "cffi, API mode",
         GROUP,
-        "The same by an extension that cffi wrote and a C compiler compiled, as its manual advises.",
+        "The same by an extension that cffi wrote and a C compiler compiled, as cffi advises.",
         _cffi_compiled,
     ),
     Rung(
