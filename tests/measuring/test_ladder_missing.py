@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 import threading
@@ -415,6 +416,21 @@ def test_sources_that_are_not_there(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     monkeypatch.setattr(gobuild, "PLACES", (tmp_path,))
     with pytest.raises(ladder.UnavailableError, match="expected benchmarks/go in a checkout"):
         gobuild.sources()
+
+
+@needs_go
+def test_two_first_builds_at_once(cache: Path) -> None:
+    """Each builds for itself, and one of them is kept."""
+    code = (
+        "from jumptable.measuring import ladder\n"
+        "print(repr(ladder.climb(1, only=['Go: Lookup']).rows[0].missing))"
+    )
+    both = [
+        subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) for _ in range(2)
+    ]
+    assert [process.communicate()[0] for process in both] == [b"''\n"] * 2
+    (built,) = cache.iterdir()
+    assert sorted(os.listdir(built)) == ["host", "plugin.so"]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="a shell script is the compiler")
