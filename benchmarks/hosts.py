@@ -46,6 +46,6 @@ def go_host(folder: str) -> Iterator[list[Contestant]]:
     """What go/host.go times, each turn at a request."""
     with gobuild.start(Path(folder)) as process:
         yield [
-            Contestant(GO_CACHED, process.loop("cached")),
-            Contestant("Go: a direct call", process.loop("direct")),
+            Contestant(GO_CACHED, process.loop("half-cached")),
+            Contestant("Go: a direct call", process.loop("half-direct")),
         ]

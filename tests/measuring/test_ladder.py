@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import math
+import os
 import shutil
 from collections.abc import Callable
 
@@ -18,39 +20,41 @@ from jumptable.measuring.timing import Contestant, Measurement
 pytestmark = pytest.mark.thread_unsafe(reason="changes what the ladder calls, and measures")
 
 GROUPS = {
-    "calls from Python": [
+    "Calls from Python": [
         "direct Python call",
         "builtin function",
         "native function, looked up once",
         "native plugin through a facade",
         "Python plugin through a facade",
-        "interface call through a facade",
+        "interface call",
         "Cython plugin's C function",
     ],
-    "calls from C": ["C: direct call", "C: function pointer", "C: slot of a table"],
-    "counters": [
+    "Calls from C": ["C: direct call", "C: function pointer", "C: slot of a table"],
+    "Counters": [
         "counter.add()",
         "C: add, padded",
         "C: add, unpadded",
         "C: two threads add, padded",
         "C: two threads add, unpadded",
     ],
-    "other ways to call": [
+    "Other ways to call": [
         "ctypes, argtypes set",
         "cffi, ABI mode",
+        "cffi, API mode",
         "reflection: getattr by name",
         "reflection: signature.bind",
+        "reflection: inspect.signature",
     ],
-    "hooks": ["pluggy, stock", "pluggy, compiled"],
-    "dispatch by type": ["singledispatch, stock", "singledispatch, compiled"],
-    "left in the hot path": [
+    "Hooks": ["pluggy, stock", "pluggy, compiled"],
+    "Dispatch by type": ["singledispatch, stock", "singledispatch, compiled"],
+    "Left in the hot path": [
         "look-up in the hot path",
         "open in the hot path",
         "open and look-up in the hot path",
         "import_module in the hot path",
         "first open of a library",
     ],
-    "sandboxes and other processes": [
+    "Sandboxes and other processes": [
         "WebAssembly: wasmtime",
         "gRPC over a Unix socket",
         "subprocess",
@@ -61,16 +65,17 @@ GROUPS = {
         "Go: interface call",
         "Go: Lookup",
         "Go: Open, already open",
+        "Go: first Open",
         "Go: reflect call",
         "Go: exec",
     ],
-    "the machine itself": ["six chains at once", "a chain of multiplications"],
+    "The machine itself": ["six chains at once", "a chain of multiplications"],
 }
 NAMES = [name for names in GROUPS.values() for name in names]
 
 # What a machine may lack, by the rows that then say so.
 OPTIONAL = {
-    "cffi": ["cffi, ABI mode"],
+    "cffi": ["cffi, ABI mode", "cffi, API mode"],
     "wasmtime": ["WebAssembly: wasmtime"],
     "grpc": ["gRPC over a Unix socket"],
     "pluggy": ["pluggy, stock", "pluggy, compiled"],
@@ -85,6 +90,8 @@ def absent() -> set[str]:
         for name in names
         if importlib.util.find_spec(module) is None
     }
+    if os.name != "posix" or not any(map(shutil.which, ("cc", "gcc", "clang"))):
+        rows.add("cffi, API mode")
     if shutil.which("go") is None:
         rows |= set(GROUPS["Go's plugin package"])
     try:
@@ -112,6 +119,7 @@ def test_all_rungs_are_there_in_order() -> None:
 def test_each_says_in_a_sentence_what_is_timed() -> None:
     abouts = [one.about for one in ladder.RUNGS]
     assert all(about[0].isupper() or about[0].islower() for about in abouts)
+    assert all(one.group[0].isupper() for one in ladder.RUNGS)
     assert all(about.endswith(".") and 20 < len(about) < 160 for about in abouts)
 
 
@@ -123,10 +131,10 @@ def test_the_guide_stands_beside_its_counterparts_and_nothing_else() -> None:
     assert found == {
         (1, 1): ["direct Python call", "C: direct call", "Go: direct call"],
         (5, 5): ["native function, looked up once", "C: slot of a table", "Go: cached function"],
-        (5, 10): ["interface call through a facade", "Go: interface call"],
+        (5, 10): ["interface call", "Go: interface call"],
         (100, 1000): ["look-up in the hot path", "Go: Lookup"],
         (500, 1000): ["reflection: signature.bind", "Go: reflect call"],
-        (1e6, 1e7): ["first open of a library"],
+        (1e6, 1e7): ["first open of a library", "Go: first Open"],
         (500, 10_000): ["WebAssembly: wasmtime"],
         (50_000, 100_000): ["gRPC over a Unix socket"],
         (1e6, 1e6): ["subprocess", "Go: exec"],
@@ -163,8 +171,9 @@ def test_no_row_costs_nothing_but_what_c_can_hide(climbed: ladder.Climbed) -> No
 @pytest.mark.parametrize(
     ("names", "module", "attribute"),
     [
-        (GROUPS["calls from Python"][:1], example_python, "magnitude"),
+        (GROUPS["Calls from Python"][:1], example_python, "magnitude"),
         (["reflection: signature.bind"], example_python, "magnitude"),
+        (["reflection: inspect.signature"], example_python, "magnitude"),
         (["import_module in the hot path"], example_python, "magnitude"),
         (["reflection: getattr by name"], example_python, "magnitude"),
         (["builtin function"], math, "fabs"),
@@ -176,6 +185,30 @@ def test_a_rung_that_gives_another_result_is_not_timed(
     monkeypatch.setattr(module, attribute, lambda x: x)
     for row in ladder.climb(1, only=names).rows:
         assert row.missing == "it failed: ValueError: the call gave -1.5, expected 1.5"
+
+
+def test_an_interface_call_is_one_of_the_bound_object_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(calls, "Table", None)
+    assert ladder.climb(1, only=["interface call"]).rows[0].missing == ""
+
+
+@pytest.mark.parametrize(("name", "once"), [("signature.bind", True), ("inspect.signature", False)])
+def test_what_is_reflected_for_each_call(
+    name: str, once: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Go's reflect.Value, too, is made before the loop."""
+    made: list[object] = []
+    signature = inspect.signature
+
+    def counted(f: Callable[..., object]) -> inspect.Signature:
+        made.append(f)
+        return signature(f)
+
+    monkeypatch.setattr(inspect, "signature", counted)
+    assert ladder.climb(2, only=[f"reflection: {name}"]).rows[0].missing == ""
+    assert (len(made) == 1) == once
 
 
 def test_another_c_function_is_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -207,7 +240,7 @@ def test_a_machine_without_a_math_library_has_all_rungs(monkeypatch: pytest.Monk
     monkeypatch.setattr(mathlibrary, "LIBRARIES", {})
     ladder.math_library.cache_clear()
     try:
-        rows = ladder.climb(1, only=GROUPS["calls from Python"]).rows
+        rows = ladder.climb(1, only=GROUPS["Calls from Python"]).rows
     finally:
         ladder.math_library.cache_clear()
     reasons = {row.name: row.missing for row in rows}

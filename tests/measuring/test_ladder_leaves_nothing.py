@@ -143,16 +143,21 @@ def test_what_one_rung_opened_is_closed_before_the_next_if_it_fails() -> None:
     assert closed == ["broken", "whole"]
 
 
-def test_what_does_not_close_loses_no_results() -> None:
+@pytest.mark.parametrize("error", [OSError("the folder is busy"), RuntimeError("a bug")])
+def test_what_does_not_close_loses_no_results(error: Exception) -> None:
     def fail() -> None:
-        raise OSError("the folder is busy")
+        raise error
 
     def make(preparation: Preparation) -> Contestant:
         preparation.closing.callback(fail)
+        if preparation.name == "broken":
+            raise ladder.UnavailableError("it is broken")
         return Contestant(preparation.name, lambda count: 10 * count)
 
-    rungs = [ladder.Rung("one", "a group", "Something.", make)]
-    assert ladder.climb(1, rungs=rungs).rows[0].spread.median == 10
+    rungs = [ladder.Rung(name, "a group", "Something.", make) for name in ("broken", "whole")]
+    broken, whole = ladder.climb(1, rungs=rungs).rows
+    assert broken.missing.endswith(str(error))
+    assert whole.spread.median == 10
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="threads cannot be pinned")
@@ -217,7 +222,14 @@ def test_its_processes_die_with_it(name: str, processes: int) -> None:
 
 @pytest.mark.skipif(os.name != "posix", reason="sends a POSIX signal")
 @pytest.mark.skipif(shutil.which("go") is None, reason="needs go")
-def test_an_interrupted_build_leaves_no_compiler(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "program",
+    [
+        ["-c", "from jumptable.measuring import ladder; ladder.climb(1, only=['Go: Lookup'])"],
+        ["-m", "jumptable", "bench", "--only", "Go: Lookup"],
+    ],
+)
+def test_an_interrupted_build_leaves_no_compiler(tmp_path: Path, program: list[str]) -> None:
     """A ``go`` that takes its time, and has started something that does too."""
     (tmp_path / "bin").mkdir()
     go = tmp_path / "bin" / "go"
@@ -226,19 +238,18 @@ def test_an_interrupted_build_leaves_no_compiler(tmp_path: Path) -> None:
         f"mv {tmp_path}/pids.new {tmp_path}/pids\nwait\n"
     )
     go.chmod(0o700)
-    code = "from jumptable.measuring import ladder; ladder.climb(1, only=['Go: Lookup'])"
     environment = {**os.environ, "PATH": f"{go.parent}{os.pathsep}{os.environ['PATH']}"}
     pids, cache = tmp_path / "pids", tmp_path / "cache"
     with subprocess.Popen(
-        [sys.executable, "-c", code],
+        [sys.executable, *program],
         env={**environment, "JUMPTABLE_CACHE": str(cache)},
         stderr=subprocess.DEVNULL,
-    ) as program:
+    ) as process:
         while not pids.exists():
-            assert program.poll() is None
+            assert process.poll() is None
             time.sleep(0.01)
         compilers = [psutil.Process(int(pid)) for pid in pids.read_text().split()]
-        program.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGINT)
     _gone, alive = psutil.wait_procs(compilers, timeout=30)
     assert not alive
     assert os.listdir(cache) == []

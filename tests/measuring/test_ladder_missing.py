@@ -5,8 +5,10 @@ from __future__ import annotations
 import functools
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -31,7 +33,11 @@ def missing(*names: str, quick: bool = False) -> list[str]:
 @pytest.mark.parametrize(
     ("module", "names", "reason"),
     [
-        ("cffi", ["cffi, ABI mode"], 'cffi is not installed: pip install "jumptable[bench]"'),
+        (
+            "cffi",
+            ["cffi, ABI mode", "cffi, API mode"],
+            'cffi is not installed: pip install "jumptable[bench]"',
+        ),
         (
             "wasmtime",
             ["WebAssembly: wasmtime"],
@@ -83,6 +89,60 @@ def test_a_package_that_does_not_work(tmp_path: Path, monkeypatch: pytest.Monkey
     ]
 
 
+def test_a_package_that_exits_or_panics(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "cffi.py").write_text("raise SystemExit('too old a processor')")
+    (tmp_path / "wasmtime.py").write_text(
+        "class PanicError(BaseException): ...\nraise PanicError('in Rust')"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for module in ("cffi", "wasmtime"):
+        monkeypatch.delitem(sys.modules, module, raising=False)
+    assert missing("cffi, ABI mode", "WebAssembly: wasmtime") == [
+        "cffi does not import: SystemExit('too old a processor')",
+        "wasmtime does not import: PanicError('in Rust')",
+    ]
+
+
+def test_a_grpc_whose_server_does_not_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "grpc.py").write_text(
+        "import sys\nif sys.argv[1] == 'server': raise OSError('no port is left')"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "grpc", raising=False)
+    found = missing("gRPC over a Unix socket")
+    assert found == ["its process ended: OSError: no port is left"]
+
+
+def test_a_long_and_odd_name_of_the_temporary_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Longer than the path of a Unix socket may be, and with what means something in a URI."""
+    pytest.importorskip("grpc")
+    odd = tmp_path / "a space, 100%25 and #?" / ("long" * 30)
+    odd.mkdir(parents=True)
+    monkeypatch.setattr(tempfile, "tempdir", str(odd))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", ["", *sys.path])  # of which the working directory is part
+    assert missing("gRPC over a Unix socket", "first open of a library") == ["", ""]
+    assert list(odd.iterdir()) == []
+
+
+def test_cffi_compiles_quietly_or_says_why_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("cffi")
+    quick = "it is compiled: a bench without --quick does so"
+    assert missing("cffi, API mode", quick=True) == [quick]
+    missing("cffi, API mode")
+    assert capfd.readouterr() == ("", "")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CC", raising=False)
+    reason = "there is no C compiler: install gcc or clang, or set CC to one that takes their"
+    assert missing("cffi, API mode")[0].startswith(reason)
+
+
 def test_a_grpc_that_does_not_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "grpc.py").write_text("raise OSError('the library is cut off')")
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -132,6 +192,35 @@ def test_one_processor() -> None:
         "two threads need two processors, and there is one: run the bench where more are "
         "allowed (taskset, the container's limits)",
     ]
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="pins threads")
+def test_a_thread_that_cannot_be_pinned(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who waits for it would wait for good."""
+    if len(os.sched_getaffinity(0)) < 2:
+        pytest.skip("needs two processors")
+    pin = os.sched_setaffinity
+
+    def refuse(pid: int, processors: set[int]) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            raise OSError(22, "Invalid argument")
+        pin(pid, processors)
+
+    monkeypatch.setattr(os, "sched_setaffinity", refuse)
+    (found,) = missing("C: two threads add, padded")
+    assert found.startswith("a thread cannot be kept on processor ")
+
+
+def test_no_more_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    if (os.cpu_count() or 1) < 2:
+        pytest.skip("needs two processors")
+
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    names = ["C: two threads add, padded", "direct Python call"]
+    assert missing(*names) == ["it failed: RuntimeError: can't start new thread", ""]
 
 
 # ---- Go -------------------------------------------------------------------------------------
@@ -197,6 +286,63 @@ def test_it_is_tried_once_for_all_rows(
     assert (tmp_path / "tries").read_text() == "build\n"
 
 
+@pytest.mark.skipif(os.name != "posix", reason="a shell script is the compiler")
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("sleep 600", "go does not run: no end within 0.5 s"),
+        ('[ "$1" = version ] || sleep 600', "go does not build it: no end within 0.5 s"),
+    ],
+)
+def test_a_go_that_hangs(
+    text: str,
+    reason: str,
+    fake_go: Callable[[str], None],
+    cache: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("jumptable.measuring.ladder.building.PATIENCE", 0.5)
+    fake_go(text)
+    assert missing("Go: direct call") == [reason]
+
+
+@needs_go
+def test_neither_the_folder_nor_the_settings_of_a_project_matter(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor is anything downloaded for them."""
+    (tmp_path / "go.mod").write_text("module other\n\ngo 99.1\n\ntoolchain go99.1.0\n")
+    (tmp_path / "go.work").write_text("go 99.1\n\nuse ./nowhere\n")
+    (tmp_path / "env").write_text("GOFLAGS=-mod=nonsense\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GOENV", str(tmp_path / "env"))
+    monkeypatch.setenv("GOFLAGS", "-mod=vendor")
+    monkeypatch.setenv("GOOS", "windows")
+    monkeypatch.setenv("GO111MODULE", "on")
+    assert missing("Go: cached function") == [""]
+
+
+@needs_go
+def test_only_the_row_that_runs_a_program_needs_one(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert missing("Go: exec", "Go: Lookup") == ["", ""]
+    (tmp_path / "alone").mkdir()
+    (tmp_path / "alone" / "go").symlink_to(shutil.which("go") or "")
+    monkeypatch.setenv("PATH", str(tmp_path / "alone"))
+    reason = "there is no program named true: it comes with coreutils"
+    assert missing(*GO) == [""] * (len(GO) - 1) + [reason]
+
+
+@needs_go
+@pytest.mark.long  # Go compiles its own library
+def test_go_without_a_home(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("GOCACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", os.devnull)
+    assert missing("Go: cached function") == [""]
+
+
 @needs_go
 def test_go_is_built_once_and_kept(cache: Path) -> None:
     unbuilt = "not built yet: a bench without --quick builds it"
@@ -237,7 +383,9 @@ def test_go_without_a_c_compiler(cache: Path, monkeypatch: pytest.MonkeyPatch) -
     ("name", "before", "after", "reason"),
     [
         ("plugin", "0.5 * x", "0.5 * y", "undefined: y"),
-        ("plugin", "0.5 * x", "0.25 * x", "panic: another result than half: "),
+        ("plugin", "0.5 * x", "0.25 * x", "panic: half-cached gave -0.375, expected -0.75"),
+        # Each call has the result of the one before: -1.5 becomes -0.5, and that 0.5.
+        ("plugin", "return -x", "return x + 1", " gave 0.5, expected 1.5"),
         ("plugin", "func New", "func Old", "panic: plugin: symbol New not found"),
         ("host", 'fmt.Println("ready")', "", "it was not ready within 0.5 s"),
     ],
@@ -268,6 +416,21 @@ def test_sources_that_are_not_there(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     monkeypatch.setattr(gobuild, "PLACES", (tmp_path,))
     with pytest.raises(ladder.UnavailableError, match="expected benchmarks/go in a checkout"):
         gobuild.sources()
+
+
+@needs_go
+def test_two_first_builds_at_once(cache: Path) -> None:
+    """Each builds for itself, and one of them is kept."""
+    code = (
+        "from jumptable.measuring import ladder\n"
+        "print(repr(ladder.climb(1, only=['Go: Lookup']).rows[0].missing))"
+    )
+    both = [
+        subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) for _ in range(2)
+    ]
+    assert [process.communicate()[0] for process in both] == [b"''\n"] * 2
+    (built,) = cache.iterdir()
+    assert sorted(os.listdir(built)) == ["host", "plugin.so"]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="a shell script is the compiler")

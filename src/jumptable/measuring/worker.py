@@ -23,11 +23,13 @@ EVERY = 0.25
 
 def main(job: dict[str, Any]) -> None:
     """Do a job that `workers` gives."""
-    stopped = False
+    stopped = preparing = False
 
     def stop(*_: object) -> None:
         nonlocal stopped
         stopped = True
+        if preparing:  # which may take long, and nothing was measured that would be lost
+            raise KeyboardInterrupt
 
     signal.signal(signal.SIGINT, stop)
     out = os.fdopen(os.dup(1), "wb")
@@ -46,12 +48,16 @@ def main(job: dict[str, Any]) -> None:
                 sys.exit(1)  # nobody is there any more whom to tell
 
     def starting(name: str) -> None:
+        nonlocal preparing
         if stopped:
             raise KeyboardInterrupt
+        preparing = job["what"] == "ladder"
         # Always: if this process does not come back, that is where it was.
         say(f"preparing: {name}", 0, 0, always=True)
 
     def go_on(done: int, total: int) -> bool:
+        nonlocal preparing
+        preparing = False
         say("measuring", done, total)
         return not stopped
 

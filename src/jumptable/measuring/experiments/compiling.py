@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import os
 import platform
-import shlex
-import shutil
-import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..ladder.asked import last_line
+from ..ladder.building import built, c_compiler, scratch
 from ..ladder.mathlibrary import math_library
 from ..ladder.rung import UnavailableError
-from ..processgroup import end_group, own_group
 from .trying import Trying
 
 __all__ = ["FUNCTION", "SIGNATURE", "library", "sample", "some_library", "started"]
@@ -31,24 +26,12 @@ SAMPLE = "\n".join(
         ),
     ]
 )
-NONE = "there is no C compiler: install gcc or clang, or set CC to one that takes their options"
-
-
-def compiler() -> list[str]:
-    """As a command. CC is what build tools look at first."""
-    chosen = shlex.split(os.environ.get("CC", ""), posix=os.name == "posix")
-    if chosen and shutil.which(chosen[0]):
-        return chosen
-    for name in ("cc", "gcc", "clang"):
-        if shutil.which(name):
-            return [name]
-    raise UnavailableError(NONE)
 
 
 def library(trying: Trying, name: str, text: str, *flags: str) -> Path:
     """A shared library of this C program."""
     trying.check()
-    command = compiler()
+    command = c_compiler()
     source = trying.folder / f"{name}.c"
     source.write_text(text, "utf-8")
     suffix = {"darwin": ".dylib", "win32": ".dll"}.get(sys.platform, ".so")
@@ -77,21 +60,5 @@ def some_library(trying: Trying) -> Path:
 
 def started(trying: Trying, command: Sequence[str]) -> None:
     """Run a compiler or the like; when this is interrupted, that ends, and leaves nothing."""
-    scratch = dict.fromkeys(("TMPDIR", "TMP", "TEMP"), str(trying.folder))
-    with tempfile.TemporaryFile() as output:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env={**os.environ, **scratch},
-            **own_group(),
-        )
-        try:
-            status = process.wait()
-        finally:
-            end_group(process)
-        if status:
-            output.seek(0)
-            said = last_line(output.read()) or f"exit status {status}"
-            raise UnavailableError(f"{command[0]} does not make the library: {said}")
+    environment = {**os.environ, **scratch(str(trying.folder))}
+    built(command, environment, f"{command[0]} does not make the library")

@@ -24,7 +24,12 @@ PATIENCE = 30.0
 class Asked:
     """Such a process; a context manager that ends it."""
 
-    def __init__(self, command: Sequence[str], environment: Mapping[str, str] | None = None):
+    def __init__(
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str] | None = None,
+        folder: str | None = None,
+    ) -> None:
         self._last = ""
         # A pipe that nobody reads would stop it.
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  closed with the process
@@ -35,6 +40,7 @@ class Asked:
                 stdout=subprocess.PIPE,
                 stderr=self._errors,
                 env=environment,
+                cwd=folder,
                 **own_group(),
             )
         except BaseException:

@@ -15,7 +15,7 @@ from .rung import Preparation, Rung, expression
 
 __all__ = ["BASELINE", "RUNGS"]
 
-GROUP = "calls from Python"
+GROUP = "Calls from Python"
 BASELINE = "direct Python call"
 
 
@@ -59,16 +59,15 @@ def _cython(preparation: Preparation) -> Contestant:
 
 
 def _interface(preparation: Preparation) -> Contestant:
-    table = Table(Magnitude)
-    table.bind(open_plugin(example_python.__name__).bind(Magnitude, factory="New"))
-    return expression(preparation.name, "plugin.magnitude(x)", {"plugin": table.facade})
+    plugin = open_plugin(example_python.__name__).bind(Magnitude, factory="New")
+    return expression(preparation.name, "plugin.magnitude(x)", {"plugin": plugin})
 
 
 RUNGS = (
     Rung(
         BASELINE,
         GROUP,
-        "A Python function of the same program, held in a local variable.",
+        "A Python function of the host, held in a local variable.",
         _direct,
         Guide("direct function call", 1, 1),
     ),
@@ -98,9 +97,9 @@ RUNGS = (
         _python,
     ),
     Rung(
-        "interface call through a facade",
+        "interface call",
         GROUP,
-        "A method of an object that the plugin's factory made, as an attribute of a facade.",
+        "A method of the object that plugin.bind() checked, made by the plugin's factory.",
         _interface,
         Guide("interface method call", 5, 10),
     ),

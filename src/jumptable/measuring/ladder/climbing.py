@@ -69,14 +69,14 @@ def climb(
         shared = Shared(closing)
         for rung in rungs:
             starting(rung.name)
-            with ExitStack() as opened:
-                try:
+            try:
+                with ExitStack() as opened:
                     contestant = rung.make(Preparation(rung.name, opened, shared, quick))
-                except Exception as error:
-                    missing[rung.name] = reason(error)
-                else:
-                    present[rung.name] = _guarded(contestant)
                     closing.push(opened.pop_all())
+            except Exception as error:
+                missing[rung.name] = reason(error)
+            else:
+                present[rung.name] = _guarded(contestant)
         while True:
             try:
                 measurement = measure(
@@ -90,7 +90,7 @@ def climb(
                 missing[name] = reason(cause)
     finally:
         # What was measured is worth more than to know that something was not closed.
-        with suppress(OSError):
+        with suppress(Exception):
             closing.close()
     return Climbed([_row(rung, missing.get(rung.name), measurement) for rung in rungs], measurement)
 

@@ -15,8 +15,8 @@ from .rung import ARGUMENT, TRIED, Preparation, Rung, expect
 
 __all__ = ["IN_C", "MACHINE", "YARDSTICK", "empty_loop", "timed"]
 
-GROUP = "calls from C"
-ITSELF = "the machine itself"
+GROUP = "Calls from C"
+ITSELF = "The machine itself"
 YARDSTICK, CROWD = "a chain of multiplications", "six chains at once"
 STEPS, CROWDED_STEPS = 80, 60
 

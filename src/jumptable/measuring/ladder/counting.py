@@ -22,7 +22,7 @@ from .rung import Preparation, Rung, UnavailableError, expect
 
 __all__ = ["RUNGS", "Words", "pinned", "two_processors"]
 
-GROUP = "counters"
+GROUP = "Counters"
 LINES = 128  # bytes: a pair of cache lines, or one of big arm64 cores
 ONE_PROCESSOR = (
     "two threads need two processors, and there is one: "
@@ -85,15 +85,26 @@ def _beside(preparation: Preparation, distance: int) -> Contestant:
     here, there = two_processors()
     words = Words(distance)
     adder = Adder()
+    begun = threading.Event()
+    refused: list[OSError] = []
 
     def run() -> None:
-        with pinned(there):
-            adder.run()
+        try:
+            with pinned(there):
+                begun.set()
+                adder.run()
+        except OSError as error:
+            refused.append(error)
+        finally:
+            begun.set()
 
     thread = threading.Thread(target=run, name=f"jumptable bench: {preparation.name}", daemon=True)
+    thread.start()
     preparation.closing.callback(thread.join)
     preparation.closing.callback(adder.close)
-    thread.start()
+    begun.wait()
+    if refused:  # nobody would ever answer `begin`
+        raise UnavailableError(f"a thread cannot be kept on processor {there}: {refused[0]}")
 
     def loop(count: int) -> int:
         own, others = words.addresses
@@ -149,8 +160,8 @@ def pinned(processor: int | None) -> Iterator[None]:
         yield
         return
     before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {processor})
     try:
+        os.sched_setaffinity(0, {processor})
         yield
     finally:
         os.sched_setaffinity(0, before)

@@ -15,7 +15,7 @@ from .rung import Preparation, Rung, UnavailableError, expect, expression
 
 __all__ = ["RUNGS"]
 
-HOOKS, TYPES = "hooks", "dispatch by type"
+HOOKS, TYPES = "Hooks", "Dispatch by type"
 PROJECT = "jumptable-bench"
 INSTALLED = "is compiled in this process already: run the bench in one without install()"
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import subprocess
 import tempfile
 import time
 from collections.abc import Sequence
@@ -17,8 +16,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from ...loading import cache
-from ..processgroup import end_group, own_group
-from .asked import Asked, last_line
+from .asked import Asked
+from .building import built, scratch
 from .rung import UnavailableError
 
 __all__ = ["build", "host", "installed", "sources", "start"]
@@ -29,6 +28,20 @@ PLACES = (HERE.parents[1] / "go", HERE.parents[4] / "benchmarks" / "go")
 HOST, PLUGIN = "host", "plugin"
 KIND = "go"
 DAY = 86_400.0
+FAILS = "go does not build it"
+# Nothing but this version of Go and this machine decides what is built: no go.mod or go.work of the
+# working directory, no flags or target of another project, and no download.
+SETTINGS = {
+    "CGO_ENABLED": "1",
+    "GO111MODULE": "off",
+    "GOARCH": "",
+    "GOENV": "off",
+    "GOFLAGS": "",
+    "GOOS": "",
+    "GOPROXY": "off",
+    "GOTOOLCHAIN": "local",
+    "GOWORK": "off",
+}
 
 
 def host(closing: ExitStack, *, quick: bool) -> Asked:
@@ -61,7 +74,8 @@ def installed() -> str:
 
 
 def start(folder: Path) -> Asked:
-    return Asked([str(folder / HOST), str(folder / f"{PLUGIN}.so")])
+    program = shutil.which("true") or ""  # without it only what asks for it fails
+    return Asked([str(folder / HOST), str(folder / f"{PLUGIN}.so"), program])
 
 
 def sources() -> list[Path]:
@@ -77,12 +91,8 @@ def sources() -> list[Path]:
 
 def _target(closing: ExitStack, go: str, found: Sequence[Path]) -> tuple[Path, bool]:
     """Where it is, or is to be, and whether it is kept there."""
-    version = subprocess.run(
-        [go, "version"], stdin=subprocess.DEVNULL, capture_output=True, check=False
-    )
-    if version.returncode:
-        raise UnavailableError(f"go does not run: {last_line(version.stderr)}")
-    state = hashlib.sha256(version.stdout)
+    version = built([go, "version"], {**os.environ, **SETTINGS}, "go does not run")
+    state = hashlib.sha256(version)
     for path in found:
         state.update(path.read_bytes())
     folder = cache.own_folder()
@@ -97,42 +107,27 @@ def build(go: str, found: Sequence[Path], target: Path) -> None:
     with tempfile.TemporaryDirectory(
         prefix=f"{target.name}.", suffix=".tmp", dir=target.parent, ignore_cleanup_errors=True
     ) as folder:
-        made, scratch = Path(folder, "made"), Path(folder, "scratch")
+        made, waste = Path(folder, "made"), Path(folder, "waste")
         made.mkdir(0o700)
-        scratch.mkdir()
-        environment = {**os.environ, "GO111MODULE": "off", "CGO_ENABLED": "1"}
-        # What the compilers that it starts leave behind when they are ended is removed with it.
-        environment |= dict.fromkeys(("GOTMPDIR", "TMPDIR", "TMP", "TEMP"), str(scratch))
+        waste.mkdir()
+        environment = {**os.environ, **SETTINGS, **scratch(str(waste))}
         for path in found:
             mode, suffix = ("plugin", ".so") if path.stem == PLUGIN else ("exe", "")
             output = made / f"{path.stem}{suffix}"
             command = [go, "build", f"-buildmode={mode}", "-o", str(output), str(path)]
-            _run(command, environment)
+            try:
+                built(command, environment, FAILS)
+            except UnavailableError as error:
+                # Without a home that can be written Go has nowhere to keep what it compiled.
+                if "build cache" not in str(error) or "GOCACHE" in environment:
+                    raise
+                environment["GOCACHE"] = str(waste / "cache")
+                built(command, environment, FAILS)
         try:
             made.rename(target)
         except OSError:
             if not target.is_dir():
                 raise
-
-
-def _run(command: Sequence[str], environment: dict[str, str]) -> None:
-    with tempfile.TemporaryFile() as output:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env=environment,
-            **own_group(),
-        )
-        try:
-            status = process.wait()
-        finally:  # not, if it was waited for
-            end_group(process)
-        if status:
-            output.seek(0)
-            line = last_line(output.read()) or f"exit status {status}"
-            raise UnavailableError(f"go does not build it: {line}")
 
 
 def _forget_others(target: Path) -> None:

@@ -9,7 +9,8 @@ from ..results import Guide
 from ..timing import Contestant
 from . import gobuild
 from .asked import Asked
-from .processes import PROCESSES
+from .hotpath import FIRST_OPENS
+from .processes import PROCESSES, nothing
 from .rung import Preparation, Rung
 
 __all__ = ["RUNGS"]
@@ -31,6 +32,12 @@ def _asking(what: str, most: int | None = None) -> Callable[[Preparation], Conte
         return Contestant(preparation.name, host.loop(what), most=most)
 
     return make
+
+
+def _exec(preparation: Preparation) -> Contestant:
+    contestant = _asking("exec", PROCESSES)(preparation)
+    nothing()  # without it the host would end, and all its rows
+    return contestant
 
 
 RUNGS = (
@@ -69,6 +76,13 @@ RUNGS = (
         _asking("open"),
     ),
     Rung(
+        "Go: first Open",
+        GROUP,
+        "plugin.Open in a new process, whose start is not counted.",
+        _asking("first", FIRST_OPENS),
+        Guide("plugin.Open of a small plugin", 1e6, 1e7),
+    ),
+    Rung(
         "Go: reflect call",
         GROUP,
         "reflect.Value.Call of the plugin's function.",
@@ -79,7 +93,7 @@ RUNGS = (
         "Go: exec",
         GROUP,
         "exec.Command of a program that does nothing, from its start to its end.",
-        _asking("exec", PROCESSES),
+        _exec,
         Guide("exec.Command round trip", 1e6, 1e6),
     ),
 )

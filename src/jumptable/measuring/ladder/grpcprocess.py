@@ -59,7 +59,7 @@ def call(socket: str, command: Sequence[str]) -> None:
         assert server.stdout is not None
         grpc: Any = import_module("grpc")
         if server.stdout.readline().strip() != b"ready":
-            sys.exit("the gRPC server did not start")
+            sys.exit(1)  # it said why, on the standard error that both have
         with grpc.insecure_channel(f"unix:{socket}") as channel:
             take_turns(channel.unary_unary(f"/{SERVICE}/{METHOD}"))
         server.stdin.close()

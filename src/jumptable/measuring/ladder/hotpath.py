@@ -17,9 +17,9 @@ from ..timing import Contestant
 from .mathlibrary import FABS, math_library
 from .rung import Preparation, Rung, expect, expression
 
-__all__ = ["RUNGS"]
+__all__ = ["FIRST_OPENS", "RUNGS"]
 
-GROUP = "left in the hot path"
+GROUP = "Left in the hot path"
 # Each makes a copy that stays in memory as long as the process.
 FIRST_OPENS = 20
 

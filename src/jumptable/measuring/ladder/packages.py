@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import sysconfig
@@ -13,6 +14,7 @@ from .rung import UnavailableError
 __all__ = ["command", "not_installed", "package"]
 
 ENABLES_GIL = 3
+PATIENCE = 60.0
 # What the extra leaves out on 3.13, as no marker tells a free-threaded one.
 NOT_FOR_313 = ("cffi", "grpcio")
 
@@ -30,6 +32,10 @@ def package(module: str, distribution: str, extra: str = "bench") -> Any:
         if error.name != module:
             raise
         raise not_installed(distribution, extra) from None
+    except (Exception, KeyboardInterrupt):
+        raise
+    except BaseException as error:  # it exits, or panics in Rust
+        raise UnavailableError(f"{distribution} does not import: {error!r}") from None
 
 
 def not_installed(distribution: str, extra: str = "bench") -> UnavailableError:
@@ -42,8 +48,8 @@ def not_installed(distribution: str, extra: str = "bench") -> UnavailableError:
 
 
 def command(code: str, *arguments: str) -> list[str]:
-    """Runs code in an interpreter that finds the same modules as this one."""
-    path = [entry for entry in sys.path if isinstance(entry, str)]
+    """Runs code in an interpreter that finds the same modules as this one, in whatever folder."""
+    path = [os.path.abspath(entry) for entry in sys.path if isinstance(entry, str)]
     return [sys.executable, "-c", f"import sys; sys.path[:] = {path!r}\n{code}", *arguments]
 
 
@@ -51,10 +57,14 @@ def _enables_gil(module: str) -> bool:
     if getattr(sys, "_is_gil_enabled", lambda: True)():
         return False
     code = f"import {module}\nsys.exit({ENABLES_GIL} * sys._is_gil_enabled())"
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", *command(code)[1:]],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            [sys.executable, "-W", "ignore", *command(code)[1:]],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+            timeout=PATIENCE,
+        )
+    except subprocess.TimeoutExpired:
+        raise UnavailableError(f"import {module} had not ended after {PATIENCE:g} s") from None
     return done.returncode == ENABLES_GIL

@@ -16,14 +16,14 @@ from .asked import Asked
 from .packages import command, not_installed
 from .rung import Preparation, Rung, UnavailableError, expect
 
-__all__ = ["RUNGS"]
+__all__ = ["PROCESSES", "RUNGS", "nothing"]
 
-GROUP = "sandboxes and other processes"
+GROUP = "Sandboxes and other processes"
 # Rounds that they take part in: each turn takes as long as ten others.
 PROCESSES, REMOTE_CALLS = 200, 500
 
 
-def _nothing() -> list[str]:
+def nothing() -> list[str]:
     """A program that does nothing."""
     if os.name == "nt":
         return [os.environ.get("COMSPEC", "cmd.exe"), "/c", "exit 0"]
@@ -34,7 +34,7 @@ def _nothing() -> list[str]:
 
 
 def _subprocess(preparation: Preparation) -> Contestant:
-    program = _nothing()
+    program = nothing()
     expect(subprocess.run(program).returncode, 0)
     names = {"run": subprocess.run, "program": program}
     return statement(preparation.name, "run(program)", names, most=PROCESSES)
@@ -48,12 +48,12 @@ def _grpc(preparation: Preparation) -> Contestant:
     folder = preparation.closing.enter_context(
         tempfile.TemporaryDirectory(prefix="jumptable-bench-", ignore_cleanup_errors=True)
     )
-    path = os.path.join(folder, "socket")
     code = f"from {__package__}.grpcprocess import main; main(sys.argv[1:])"
-    server = command(code, "server", path)
+    # The socket by a relative name: a path has some 100 bytes at most, and is read as a URI.
+    server = command(code, "server", "socket")
     # What it says of systems that fork, which it writes in between, is of no use to anybody.
     environment = {**os.environ, "GRPC_VERBOSITY": "ERROR"}
-    process = Asked(command(code, "client", path, *server), environment)
+    process = Asked(command(code, "client", "socket", *server), environment, folder)
     preparation.closing.enter_context(process)
     return Contestant(preparation.name, process.loop("call"), most=REMOTE_CALLS)
 

@@ -39,7 +39,7 @@ def _wasmtime(preparation: Preparation) -> Contestant:
 RUNGS = (
     Rung(
         "WebAssembly: wasmtime",
-        "sandboxes and other processes",
+        "Sandboxes and other processes",
         "A function of a WebAssembly module in this process, called from Python by wasmtime.",
         _wasmtime,
         Guide("WASM call (wazero)", 500, 10_000),
