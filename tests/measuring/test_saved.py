@@ -36,10 +36,12 @@ def write(path: Path, found: Report) -> Path:
 def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     path = write(tmp_path / "new.json", report(row("a", 10, 20), row("b", 5.5)))
     found = saved.load(str(path))
-    assert {name: [round(v, 9) for v in values] for name, values in found.items()} == {
+    assert {name: [round(v, 9) for v in values] for name, values in found.rows.items()} == {
         "a": [10, 20, 10, 20],
         "b": [5.5, 5.5],
     }
+    assert found.processes == 2
+    assert (found.facts["cpu"], found.facts["usable_cpus"]) == ("a chip", 2)
 
 
 def test_pyperf_loads_it(tmp_path: Path) -> None:
@@ -76,7 +78,9 @@ def test_what_pyperf_writes_is_read(tmp_path: Path) -> None:
         for _ in range(2)
     ]
     pyperf.Benchmark(runs).dump(str(tmp_path / "one.json"))
-    assert list(saved.load(str(tmp_path / "one.json"))["one"]) == pytest.approx([10, 20, 10, 20])
+    found = saved.load(str(tmp_path / "one.json"))
+    assert list(found.rows["one"]) == pytest.approx([10, 20, 10, 20])
+    assert found.processes == 2
 
 
 def test_what_pyperf_has_no_place_for_is_there_too() -> None:
@@ -105,6 +109,21 @@ def test_what_pyperf_has_no_place_for_is_there_too() -> None:
         ('{"benchmarks": [{"metadata": {"name": "a"}, "runs": [{"values": [NaN]}]}]}', "of 'a'"),
         ('{"benchmarks": [{"metadata": {"name": "a"}, "runs": [{"values": [true]}]}]}', "of 'a'"),
         ('{"benchmarks": [{"metadata": {"name": "a"}, "runs": [5]}]}', "of 'a'"),
+        (
+            '{"benchmarks": [{"metadata": {"name": "a"}, "runs": [{"values": [1e308]}]}]}',
+            "of 'a'",
+        ),
+        (
+            '{"benchmarks": [{"metadata": {"name": "a"}, "runs": [{"values": [1%s]}]}]}'
+            % ("0" * 400),
+            "of 'a'",
+        ),
+        (
+            '{"metadata": {"unit": "byte"}, "benchmarks": '
+            '[{"metadata": {"name": "a"}, "runs": [{"values": [1]}]}]}',
+            "the unit of 'a' is 'byte'",
+        ),
+        ("[" * 100_000, "nested too deeply"),
         ('{"schema": "jumptable-bench/1", "rows": []}', "expected what bench --json"),
     ],
 )

@@ -6,10 +6,10 @@ import sys
 from collections.abc import Sequence
 from itertools import groupby
 
-from .comparison import FASTER, SAME, SLOWER, Comparison
+from .comparison import FASTER, NOTICED, SAME, SLOWER, UNCLEAR, Comparison
 from .results import Experiment, Guide, Report, Row, Trial
 from .timing import Timing
-from .wording import duration, plainly, quantity, quartiles
+from .wording import duration, plainly, printable, quantity, quartiles
 from .wording import ratio as times
 
 __all__ = ["nanoseconds", "print_comparison", "print_report", "print_table",
@@ -121,14 +121,14 @@ def guide_range(guide: Guide | None) -> str:
 
 def print_comparison(found: Comparison, threshold: float) -> None:
     """Print what changed since an older run, all rows, slower ones first."""
-    order = (SLOWER, FASTER, SAME)
+    order = (SLOWER, UNCLEAR, FASTER, SAME)
     changes = sorted(
         found.changes,
         key=lambda change: order.index(change.verdict) if change.verdict in order else len(order),
     )
     rows = [
         [
-            change.name,
+            printable(change.name),
             duration(change.old),
             duration(change.new),
             times(change.ratio),
@@ -138,11 +138,15 @@ def print_comparison(found: Comparison, threshold: float) -> None:
     ]
     print()
     print_table("Compared with the older run", ("what", "then", "now", "x then", ""), rows)
-    slower = found.named(SLOWER)
+    counts = {verdict: len(found.named(verdict)) for verdict in (SLOWER, UNCLEAR, FASTER)}
+    unclear = f"{counts[UNCLEAR]} unclear, " if counts[UNCLEAR] else ""
     print(
-        f"\n{len(slower)} of {len(rows)} slower by more than {threshold:.0%}, "
-        f"{len(found.named(FASTER))} faster. {_of_the_machine(found)}"
+        f"\n{counts[SLOWER]} of {len(rows)} slower by more than {100 * threshold:g}%, {unclear}"
+        f"{counts[FASTER]} faster. {_of_the_machine(found)}"
     )
+    for told in (_of_neighbours(found), _of_differences(found)):
+        if told:
+            print(f"\n{told}")
 
 
 def _of_the_machine(found: Comparison) -> str:
@@ -151,6 +155,33 @@ def _of_the_machine(found: Comparison) -> str:
     return (
         f"The yardstick takes {found.machine:.2f} times as long as then; 'x then' is without that."
     )
+
+
+def _of_neighbours(found: Comparison) -> str:
+    if found.busier > NOTICED:
+        return (
+            "Something else used the same cores more than then: what needs all of a core takes "
+            f"{found.busier:.2f} times as long. That may explain rows that take up to "
+            f"{found.explained:.2f} times as long: they are unclear. "
+            "Run it again when nothing else runs."
+        )
+    if 1 / found.busier > NOTICED:
+        return (
+            "Something else used the same cores more when the older run was made: what needs all "
+            f"of a core took {1 / found.busier:.2f} times as long. What became slower since may "
+            "not show: make the older run again when nothing else runs."
+        )
+    return ""
+
+
+def _of_differences(found: Comparison) -> str:
+    if not found.differences:
+        return ""
+    lines = [
+        f"  {name}: {printable(str(then))} then, {printable(str(now))} now"
+        for name, (then, now) in found.differences.items()
+    ]
+    return "\n".join(["What differs from the older run, apart from what is timed:", *lines])
 
 
 def nanoseconds(value: float) -> str:
