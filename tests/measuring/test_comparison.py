@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import isnan
 from random import Random
 
@@ -27,7 +28,7 @@ CROWD = "crowd"
 
 
 def compare(
-    before: dict[str, tuple[float, ...]],
+    before: Mapping[str, tuple[float, ...]],
     rows: list[Row],
     threshold: float,
     yardstick: str,
@@ -185,7 +186,13 @@ def test_of_few_stretches_nothing_is_clear() -> None:
 
 def test_what_differs_is_told_and_what_is_another_runs_is_not() -> None:
     old_facts = {"python": "CPython 3.11.2", "usable_cpus": 2, "date": "then", "load": 0.1}
-    now = {"python": "CPython 3.13.0", "usable cpus": 2, "date": "now", "load": 3.0, "cffi": "2.0"}
+    now: dict[str, str | int | float] = {
+        "python": "CPython 3.13.0",
+        "usable cpus": 2,
+        "date": "now",
+        "load": 3.0,
+        "cffi": "2.0",
+    }
     found = compare_reports(
         Saved({"a": (20.0,) * 4}, old_facts), Report(now, rows(a=20)), 0.1, STICK, CROWD
     )

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from jumptable.measuring import saved
+from jumptable.measuring import machine, saved
 from jumptable.measuring.results import Curve, Experiment, Guide, Report, Row, Run, Trial
 from jumptable.measuring.timing import Spread
 
@@ -69,6 +70,28 @@ def test_pyperf_compares_it(tmp_path: Path) -> None:
     assert "a: Mean +- std dev: [old] 10" in done.stdout
     assert "2.00x slower" in done.stdout
     assert "(1): b" in done.stdout
+
+
+def test_every_command_of_pyperf_reads_it(tmp_path: Path) -> None:
+    """In one process: they are functions of one module."""
+    pytest.importorskip("pyperf")
+    made = report(row("a", 10, 10.1), row("free", 0, 0))
+    path = write(tmp_path / "new.json", replace(made, machine={**machine.describe(), "x": ""}))
+    commands = ("stats", "hist", "metadata", "show", "check", "dump", "slowest")
+    code = (
+        "import runpy, sys\n"
+        "from pyperf import Runner\n"
+        f"for command in {commands!r}:\n"
+        f"    Runner._created.clear()  # which are once per process\n"
+        f"    print('command:', command); sys.argv = ['pyperf', command, {str(path)!r}]\n"
+        "    try: runpy.run_module('pyperf', run_name='__main__')\n"
+        "    except SystemExit as ended: assert not ended.code, ended.code\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("command:") == len(commands)
+    assert "Start date: 20" in done.stdout
+    assert f"- cpu: {machine.describe()['cpu']}" in done.stdout
 
 
 def test_what_pyperf_writes_is_read(tmp_path: Path) -> None:

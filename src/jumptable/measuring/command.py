@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import sys
@@ -91,7 +92,7 @@ def _printing_to_stderr(needed: bool) -> ExitStack:
     if needed:
         errors = sys.stderr
         if errors is None:  # it is closed
-            errors = stack.enter_context(open(os.devnull, "w", encoding="utf-8"))
+            errors = io.StringIO()
         stack.enter_context(redirect_stdout(errors))
     return stack
 

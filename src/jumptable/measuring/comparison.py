@@ -118,9 +118,9 @@ def _times_as_long(name: str, old: Saved, new: Mapping[str, tuple[float, ...]]) 
     return Spread.of(new[name]).median / Spread.of(old.rows[name]).median
 
 
-def _differences(old: Saved, now: Report) -> dict[str, tuple[object, object]]:
+def _differences(old: Saved, now: Report) -> Mapping[str, tuple[object, object]]:
     """An interpreter, a package or a processor that is another one than then."""
-    found = {}
+    found: dict[str, tuple[object, object]] = {}
     for name, fact in now.machine.items():
         before = old.facts.get(fact_name(name), fact)
         if name not in OF_THE_RUN and before != fact:

@@ -50,6 +50,8 @@ class NotResultsError(Exception):
 def document(report: Report) -> dict[str, object]:
     """All that was found, as JSON that pyperf loads."""
     facts = {fact_name(name): fact for name, fact in report.machine.items() if fact != ""}
+    if "date" in facts:  # of which pyperf makes a datetime
+        facts["date"] = str(facts["date"]).replace(" UTC", "+00:00")
     rows = [row for row in report.rows if row.runs]
     missing = {row.name: row.missing for row in report.rows if not row.runs}
     return {
