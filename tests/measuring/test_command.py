@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import sys
 
 import pytest
 
@@ -88,6 +89,45 @@ def test_the_report_has_every_row_and_says_what_is_missing(
     assert "pool 3.00 ns (2.00 to 4.00 ns)" in lines
     assert "size 7 KB" in lines
     assert lines[-1] == "Take care."
+
+
+@pytest.mark.parametrize(("columns", "drawn"), [(60, False), (160, True)])
+def test_on_a_narrow_terminal_nothing_is_left_out(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, columns: int, drawn: bool
+) -> None:
+    pytest.importorskip("rich")
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    name = "a row with a rather long name in a terminal"
+    report.print_report(Report({}, [row(name, 10, 11, 12), row("two", 5, group="others")]))
+    shown = capsys.readouterr().out
+    assert ("\N{BOX DRAWINGS LIGHT VERTICAL}" in shown) == drawn
+    for expected in (name, "11.0 ns", "10.0 to 12.0 ns", "5 ns - 10 ns", "others"):
+        assert expected in shown
+
+
+@pytest.mark.parametrize("rich", [True, False])
+@pytest.mark.parametrize(("terminal", "shown"), [("dumb", False), ("xterm", True)])
+def test_a_dumb_terminal_is_shown_no_progress(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    rich: bool,
+    terminal: str,
+    shown: bool,
+) -> None:
+    if not rich:
+        monkeypatch.setitem(sys.modules, "rich.console", None)
+        monkeypatch.setattr(command, "USUAL_WIDTH", 20)
+    else:
+        pytest.importorskip("rich")
+    monkeypatch.setenv("TERM", terminal)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with command._Progress(1) as progress:
+        progress.begin("the first of all")
+    found = capsys.readouterr().err
+    assert bool(found) == shown
+    if shown and not rich:
+        assert "\r\x1b[2Kthe first of all: s\r" in found  # a line of 20 has room for no more
 
 
 def test_a_comparison_shows_the_slower_ones_first(capsys: pytest.CaptureFixture[str]) -> None:

@@ -27,6 +27,8 @@ INTERRUPTED = 130
 BUSY = 0.5
 # More names than this are no longer read.
 NAMED = 5
+# Of a terminal that does not tell.
+USUAL_WIDTH = 80
 
 Refuse = Callable[[str], int]
 
@@ -238,7 +240,10 @@ def _bar(stages: int) -> Iterator[Callable[[str, float], None]]:
 def _line() -> Iterator[Callable[[str, float], None]]:
     def draw(text: str, done: float) -> None:
         # A line that is too long would be continued on the next, and left there.
-        width = os.get_terminal_size(sys.stderr.fileno()).columns or 80
+        try:
+            width = os.get_terminal_size(sys.stderr.fileno()).columns or USUAL_WIDTH
+        except (OSError, ValueError):
+            width = USUAL_WIDTH
         print(f"\r\x1b[2K{printable(text)[: width - 1]}", end="", file=sys.stderr, flush=True)
 
     try:

@@ -15,14 +15,17 @@ from .wording import ratio as times
 __all__ = ["nanoseconds", "print_comparison", "print_report", "print_table",
            "timing_entry"]  # fmt: skip
 
+WIDEST = 1_000
 HEADINGS = ("what", "median", "quartiles", "minimum", "x direct", "Go, by the guide")
 
 
 def print_table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table whose first column is text and whose others are right-aligned.
 
-    A row of one cell is a heading. Rich draws it if it is installed and the output is a terminal.
+    A row of one cell is a heading. Rich draws it if it is installed and the output is a terminal in
+    which it has room: it would leave out what does not fit, where a terminal goes on in a new line.
     """
+    plain = plain_table(title, headings, rows)
     if sys.stdout.isatty():
         try:
             from rich.console import Console
@@ -37,9 +40,13 @@ def print_table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str
                 if len(row) == 1 and table.row_count:
                     table.add_section()
                 table.add_row(*row, style="bold" if len(row) == 1 else None)
-            Console(highlight=False, markup=False).print(table)
-            return
-    print(plain_table(title, headings, rows))
+            console = Console(highlight=False, markup=False)
+            if console.measure(table, options=console.options.update(width=WIDEST)).maximum <= (
+                console.width
+            ):
+                console.print(table)
+                return
+    print(plain)
 
 
 def plain_table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
