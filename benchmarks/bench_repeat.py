@@ -14,7 +14,7 @@ from jumptable.measuring import command, files, ladder, report, saved
 from jumptable.measuring.comparison import FASTER, SLOWER, UNCLEAR, Comparison, compare
 from results import Results, met
 
-RUNS = 21
+RUNS, FEWEST_RUNS = 21, 2
 # In so many of the pairs no row may be slower or faster.
 WANTED = 19 / 20
 THRESHOLD = 0.10
@@ -22,12 +22,16 @@ LEFT_OUT = ("subprocess", "gRPC", "WebAssembly", "Go", "first open")
 
 
 def bench_repeat(
-    results: Results, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, rounds: int
+    results: Results,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    rounds: int,
+    checking: bool,
 ) -> None:
     monkeypatch.setattr(command, "ROUNDS", max(3, rounds // 2))
     names = [rung.name for rung in ladder.RUNGS if not rung.name.startswith(LEFT_OUT)]
     file, found = tmp_path / "old.json", list[Comparison]()
-    for seed in range(RUNS):
+    for seed in range(FEWEST_RUNS if checking else RUNS):
         now = command.measured(quick=False, only=names, seed=seed)[0]
         if file.exists():
             before = saved.load(str(file))

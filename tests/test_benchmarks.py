@@ -141,6 +141,14 @@ def good(done: subprocess.CompletedProcess[str], passed: int = 4) -> str:
     return done.stdout
 
 
+def test_the_readme_names_every_benchmark() -> None:
+    if not BENCHMARKS.is_dir():
+        pytest.skip("there is no folder of benchmarks here")
+    table = (BENCHMARKS / "README.md").read_text("utf-8")
+    found = sorted(path.name for path in BENCHMARKS.glob("bench_*.py"))
+    assert [name for name in found if f"| `{name}` |" not in table] == []
+
+
 def test_each_contestant_of_each_question_becomes_an_entry(done: Done) -> None:
     written = document(done.folder / "out.json")
     entries = {entry["fullname"]: entry for entry in written["benchmarks"]}
