@@ -182,6 +182,10 @@ def test_what_is_no_time_is_saved_too(done: Done) -> None:
     assert "measured" in found
     (calls,) = (found[title] for title in found if title.startswith("A call, one "))
     assert [row["name"] for row in calls["rows"]] == ["ours", "theirs", "free"]
+    # What costs nothing has no ratio, and JSON no NaN.
+    assert calls["rows"][2]["ours / this"] is None
+    for path in (done.folder / "out.json", *(done.folder / ".benchmarks").rglob("*.json")):
+        assert "NaN" not in path.read_text("utf-8")
 
 
 def test_a_run_without_any_time_is_saved_too(saved: Run, tmp_path: Path) -> None:

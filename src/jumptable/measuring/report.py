@@ -168,9 +168,9 @@ def _of_neighbours(found: Comparison) -> str:
     if found.busier > NOTICED:
         return (
             "Something else used the same cores more than then: what needs all of a core takes "
-            f"{found.busier:.2f} times as long. Other code may then take up to {found.explained:g} times "
-            "as long: what does so is unclear. "
-            "Run it again when nothing else runs."
+            f"{found.busier:.2f} times as long. Other code may then take up to "
+            f"{found.explained:g} times as long: what does so is unclear. Run it again when "
+            "nothing else runs."
         )
     if 1 / found.busier > NOTICED:
         return (
