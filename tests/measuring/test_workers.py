@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import threading
 import time
 from pathlib import Path
@@ -161,30 +160,28 @@ def test_what_a_worker_started_ends_with_it(
     """A package that starts a process when it is imported stands for a compiler, or a server."""
     (tmp_path / "cffi.py").write_text(
         "import subprocess, sys, os, signal\n"
-        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
-        f"open({str(tmp_path / 'pid')!r}, 'w').write(str(child.pid))\n"
+        f"held = open({str(tmp_path / 'held')!r}, 'w')\n"
+        "command = [sys.executable, '-c', 'import time; time.sleep(60)']\n"
+        "subprocess.Popen(command, stdout=held)\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n",
         "utf-8",
     )
     monkeypatch.syspath_prepend(tmp_path)
-    crew = Crew()
-    assert crew.work("ladder", rounds=3, seed=0, quick=True, only=["cffi, ABI mode"]) == []
-    child = int((tmp_path / "pid").read_text())
-    assert crew.failures
-    for _ in range(200):
-        if not runs(child):
-            return
-        time.sleep(0.05)
-    os.kill(child, signal.SIGKILL)
-    pytest.fail("the worker's child is still there")
-
-
-def runs(pid: int) -> bool:
-    """A zombie, which waits for whoever adopted it, does not."""
-    done = subprocess.run(
-        ["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False
-    )
-    return done.stdout.strip()[:1] not in ("", "Z")
+    os.mkfifo(tmp_path / "held")
+    held = os.open(tmp_path / "held", os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        crew = Crew()
+        assert crew.work("ladder", rounds=3, seed=0, quick=True, only=["cffi, ABI mode"]) == []
+        assert crew.failures
+        for _ in range(200):
+            try:
+                assert os.read(held, 1) == b""  # nobody holds it any more
+                return
+            except BlockingIOError:
+                time.sleep(0.05)
+        pytest.fail("the worker's child is still there")
+    finally:
+        os.close(held)
 
 
 def test_a_worker_whose_parent_is_gone_ends(tmp_path: Path) -> None:
