@@ -20,7 +20,8 @@ from jumptable.measuring.timing import Contestant, Measurement, Spread, measure,
 from results import Results, entered, met
 
 STEPS = (1, 10, 100, 1_000)
-PYTHON_STEPS = 10_000
+# The fewer, the more often they are repeated in a round: both parts of a Python loop must be right.
+PYTHON_STEPS = (1_000, 10_000)
 MILLION = 1_000_000
 WAITS_MS = (0.1, 1.0)
 RELATIVE, ABSOLUTE_NS = 0.05, 0.3
@@ -29,7 +30,6 @@ TIMES, AT_LEAST_TIMES = 20, 19
 # A round takes milliseconds here.
 MOST_ROUNDS = 500
 UNIT = "a million steps, by the clock"
-PYTHON = f"{PYTHON_STEPS:,} more steps, in a Python loop"
 
 
 def compiled(
@@ -74,12 +74,16 @@ def known_steps() -> list[Known]:
         in_steps(busy(f"{steps:,} more steps, in a compiled loop", 1 + steps, one), steps)
         for steps in STEPS
     ]
-    calls = {
-        name: statement(name, "f(steps, 1)", {"f": loops.busy, "steps": 1 + steps})
-        for name, steps in ((PYTHON, PYTHON_STEPS), ("one step, in a Python loop", 0))
-    }
-    less_one_step = Contestant(PYTHON, calls[PYTHON].loop, calls["one step, in a Python loop"])
-    return [*found, in_steps(less_one_step, PYTHON_STEPS)]
+    one_call = in_python("one step", 1)
+    for steps in PYTHON_STEPS:
+        call = in_python(f"{steps:,} more steps", 1 + steps)
+        found.append(in_steps(Contestant(call.name, call.loop, one_call), steps))
+    return found
+
+
+def in_python(what: str, steps: int) -> Contestant:
+    names = {"f": loops.busy, "steps": steps}
+    return statement(f"{what}, in a Python loop", "f(steps, 1)", names)
 
 
 def known_wait(milliseconds: float) -> Known:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from math import isnan
 
 import pytest
 
 from jumptable.measuring import report
-from jumptable.measuring.timing import Measurement, Timing
+from jumptable.measuring.timing import Measurement, Spread, Timing
 from saving import Saving, Times
 
 __all__ = ["Results", "Times", "entered", "met"]
@@ -48,6 +49,8 @@ def of_rounds(timing: Timing) -> dict[str, object]:
 
 def ratio_to(measurement: Measurement, subject: str, name: str) -> dict[str, object]:
     ratio = measurement.ratio(subject, name)
+    if isnan(ratio.median):  # of what costs nothing; JSON has no NaN
+        return {f"{subject} / this": None, "quartiles": None}
     return {f"{subject} / this": ratio.median, "quartiles": [ratio.low, ratio.high]}
 
 
@@ -82,8 +85,7 @@ class Results:
                     name,
                     report.nanoseconds(timing.spread.median),
                     report.nanoseconds(timing.minimum),
-                    f"{ratio.median:.3f}",
-                    f"{ratio.low:.3f}-{ratio.high:.3f}",
+                    *_shown(ratio),
                     *cells,
                 ]
             )
@@ -127,6 +129,12 @@ class Results:
         if not self.saving.checking:
             print(text)
             self.saving.tables.append({"test": self.node.nodeid, "note": text})
+
+
+def _shown(ratio: Spread) -> list[str]:
+    if isnan(ratio.median):
+        return ["-", "-"]
+    return [f"{ratio.median:.3f}", f"{ratio.low:.3f}-{ratio.high:.3f}"]
 
 
 def met(fulfilled: bool) -> str:

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -66,28 +67,27 @@ PLUGIN, NO_PLUGIN = ["-p", "benchmark"], ["-p", "no:benchmark"]
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
-@pytest.fixture
-def run(tmp_path: Path) -> Run:
-    """Runs the tiny benchmark, with the real conftest.py."""
+def prepared(folder: Path) -> Run:
+    """Runs the tiny benchmark in a folder, with the real conftest.py."""
     if not BENCHMARKS.is_dir():
         pytest.skip("there is no folder of benchmarks here")
     for name in SHARED:
-        shutil.copy(BENCHMARKS / name, tmp_path)
-    shutil.copytree(BENCHMARKS / "native", tmp_path / "native")
-    (tmp_path / "build.py").write_text("")
-    (tmp_path / "bench_tiny.py").write_text(TINY)
+        shutil.copy(BENCHMARKS / name, folder)
+    shutil.copytree(BENCHMARKS / "native", folder / "native")
+    (folder / "build.py").write_text("")
+    (folder / "bench_tiny.py").write_text(TINY)
 
     def run_it(
         *options: str, with_plugin: bool = INSTALLED, **variables: str
     ) -> subprocess.CompletedProcess[str]:
-        (tmp_path / "calls").unlink(missing_ok=True)
+        (folder / "calls").unlink(missing_ok=True)
         inherited = os.environ.get("PYTHONPATH", "").split(os.pathsep)
         kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
         kept["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
         kept["PYTHONPATH"] = os.pathsep.join(os.path.abspath(each) for each in inherited if each)
         return subprocess.run(
             [*COMMAND, *(PLUGIN if with_plugin else NO_PLUGIN), *options],
-            cwd=tmp_path,
+            cwd=folder,
             env={**kept, **variables},
             capture_output=True,
             text=True,
@@ -98,10 +98,33 @@ def run(tmp_path: Path) -> Run:
 
 
 @pytest.fixture
+def run(tmp_path: Path) -> Run:
+    return prepared(tmp_path)
+
+
+@pytest.fixture
 def saved(run: Run) -> Run:
     if not INSTALLED:
         pytest.skip("needs pytest-benchmark")
     return run
+
+
+@dataclass(frozen=True)
+class Done:
+    folder: Path
+    said: str
+    run: Run
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> Done:
+    """A run whose results several tests look at: most of what a run takes is to start it."""
+    if not INSTALLED:
+        pytest.skip("needs pytest-benchmark")
+    folder = tmp_path_factory.mktemp("done")
+    run = prepared(folder)
+    options = ("-s", "--benchmark-save", "first", "--benchmark-json", "out.json", "--rounds", "40")
+    return Done(folder, good(run(*options)), run)
 
 
 def calls(folder: Path) -> list[str]:
@@ -118,9 +141,16 @@ def good(done: subprocess.CompletedProcess[str], passed: int = 4) -> str:
     return done.stdout
 
 
-def test_each_contestant_of_each_question_becomes_an_entry(saved: Run, tmp_path: Path) -> None:
-    good(saved("--benchmark-json", "out.json", "--rounds", "40"))
-    written = document(tmp_path / "out.json")
+def test_the_readme_names_every_benchmark() -> None:
+    if not BENCHMARKS.is_dir():
+        pytest.skip("there is no folder of benchmarks here")
+    table = (BENCHMARKS / "README.md").read_text("utf-8")
+    found = sorted(path.name for path in BENCHMARKS.glob("bench_*.py"))
+    assert [name for name in found if f"| `{name}` |" not in table] == []
+
+
+def test_each_contestant_of_each_question_becomes_an_entry(done: Done) -> None:
+    written = document(done.folder / "out.json")
     entries = {entry["fullname"]: entry for entry in written["benchmarks"]}
     prefix = "bench_tiny.py::bench_calls"
     # What costs nothing has no per cent that it could become slower by.
@@ -142,9 +172,8 @@ def test_each_contestant_of_each_question_becomes_an_entry(saved: Run, tmp_path:
     assert entries[f"{prefix}[one]: A call, one: ours"]["extra_info"]["met"] is None
 
 
-def test_what_is_no_time_is_saved_too(saved: Run, tmp_path: Path) -> None:
-    good(saved("--benchmark-json", "out.json"))
-    ours = document(tmp_path / "out.json")["jumptable"]
+def test_what_is_no_time_is_saved_too(done: Done) -> None:
+    ours = document(done.folder / "out.json")["jumptable"]
     assert ours["schema"] == "jumptable-benchmarks/2"
     assert ours["machine"]["python"]
     found = {table.get("title", table.get("note")): table for table in ours["tables"]}
@@ -153,6 +182,10 @@ def test_what_is_no_time_is_saved_too(saved: Run, tmp_path: Path) -> None:
     assert "measured" in found
     (calls,) = (found[title] for title in found if title.startswith("A call, one "))
     assert [row["name"] for row in calls["rows"]] == ["ours", "theirs", "free"]
+    # What costs nothing has no ratio, and JSON no NaN.
+    assert calls["rows"][2]["ours / this"] is None
+    for path in (done.folder / "out.json", *(done.folder / ".benchmarks").rglob("*.json")):
+        assert "NaN" not in path.read_text("utf-8")
 
 
 def test_a_run_without_any_time_is_saved_too(saved: Run, tmp_path: Path) -> None:
@@ -162,42 +195,36 @@ def test_a_run_without_any_time_is_saved_too(saved: Run, tmp_path: Path) -> None
     assert written["jumptable"]["tables"][0]["title"] == "Memory"
 
 
-def test_a_saved_run_names_no_host_and_nothing_that_always_changes(
-    saved: Run, tmp_path: Path
-) -> None:
-    good(saved("--benchmark-save", "first"))
-    (path,) = (tmp_path / ".benchmarks").rglob("0001_first.json")
+def test_a_saved_run_names_no_host_and_nothing_that_always_changes(done: Done) -> None:
+    (path,) = (done.folder / ".benchmarks").rglob("0001_first.json")
     facts = document(path)["machine_info"]
     assert "node" not in facts
     assert not [name for name in facts["cpu"] if name.startswith("hz_actual")]
     assert document(path)["jumptable"]["tables"]
 
 
-def test_runs_are_compared_and_one_that_got_slower_fails(saved: Run) -> None:
-    good(saved("--benchmark-save", "first"))
+def test_runs_are_compared_and_one_that_got_slower_fails(done: Done) -> None:
     compared = ("--benchmark-compare=0001", "--benchmark-compare-fail=median:10%")
-    same = saved(*compared, "--benchmark-autosave", "--rounds", "30")
-    assert "bench_calls[one]: ours (0001_first)" in good(same)
-    assert "machine_info is different" not in same.stdout + same.stderr
-    slower = saved(*compared, OURS="130")
+    slower = done.run(*compared, "-k", "calls", OURS="130")
     assert slower.returncode != 0
     said = slower.stdout + slower.stderr
     assert "bench_calls[one]: ours" in said and "Performance has regressed" in said
     assert "theirs (0001_first) - Field" not in said
-    # Against the last one, which was as fast; faster is no failure.
-    good(saved("--benchmark-compare", "--benchmark-compare-fail=median:10%", OURS="50"))
+    # Faster is no failure.
+    faster = done.run(*compared, "-k", "calls", "--rounds", "30", OURS="50")
+    assert "bench_calls[one]: ours (0001_first)" in good(faster, passed=2)
+    assert "machine_info is different" not in faster.stdout + faster.stderr
 
 
-def test_pytest_benchmarks_table_is_shown_to_who_asks_for_it(saved: Run) -> None:
-    usual = good(saved("-s"))
-    assert "A call, one  (ratio" in usual and "Outliers" not in usual
-    asked = good(saved("-s", "--benchmark-columns=median", "--benchmark-sort=name"))
+def test_pytest_benchmarks_table_is_shown_to_who_asks_for_it(done: Done) -> None:
+    assert "A call, one  (ratio" in done.said and "Outliers" not in done.said
+    options = ("--benchmark-only", "--benchmark-columns=median", "--benchmark-sort=name")
+    asked = good(done.run("-s", *options))
     assert "A call, one  (ratio" in asked and "benchmark 'A call, one': 2 tests" in asked
     assert "Median" in asked and "StdDev" not in asked
 
 
-def test_only_benchmarks_or_none_of_them(saved: Run) -> None:
-    good(saved("--benchmark-only"))
+def test_none_of_the_benchmarks(saved: Run) -> None:
     assert "4 skipped" in saved("--benchmark-skip").stdout
 
 
@@ -213,7 +240,7 @@ def test_a_run_that_is_disabled_runs_everything_once_and_shows_nothing(
 
 def test_processes_beside_one_another_only_check(saved: Run) -> None:
     pytest.importorskip("xdist")
-    good(saved("-p", "xdist", "-n", "2"))
+    good(saved("-p", "xdist", "-n", "1"))
 
 
 def test_without_pytest_benchmark_all_is_measured_and_shown(run: Run, tmp_path: Path) -> None:
@@ -221,13 +248,17 @@ def test_without_pytest_benchmark_all_is_measured_and_shown(run: Run, tmp_path: 
     assert "A call, one  (ratio" in said
     assert "pytest-benchmark is not installed" in said
     assert calls(tmp_path).count("ours") == 2 * (2 + 5)
-    quick = good(run("-s", "--benchmark-disable", with_plugin=False))
-    assert "A call" not in quick
-    assert calls(tmp_path).count("ours") == 2 * 3
 
 
-@pytest.mark.parametrize("options", [(), ("--benchmark-disable",)], ids=["measured", "disabled"])
-def test_two_contestants_of_one_name_are_an_error(run: Run, options: tuple[str, ...]) -> None:
-    done = run(*options, TWINS="1")
-    assert done.returncode == 1
-    assert "bench_twins: Twins: twin': one would hide the other" in done.stdout
+@pytest.mark.parametrize("with_plugin", [INSTALLED, False], ids=["measured", "disabled"])
+def test_two_contestants_of_one_name_are_an_error(
+    run: Run, tmp_path: Path, with_plugin: bool
+) -> None:
+    """With pytest-benchmark, and without it in a run that only checks."""
+    options = ("-k", "twins") if with_plugin else ("-s", "--benchmark-disable")
+    failed = run(*options, with_plugin=with_plugin, TWINS="1")
+    assert failed.returncode == 1
+    assert "bench_twins: Twins: twin': one would hide the other" in failed.stdout
+    if not with_plugin:
+        assert "A call" not in failed.stdout
+        assert calls(tmp_path).count("ours") == 2 * 3

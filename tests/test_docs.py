@@ -27,6 +27,7 @@ from typing import Any
 import pytest
 
 import jumptable as jt
+from jumptable import cli
 from jumptable.calling import hookrecords
 from tests.conftest import compiler
 from tests.hosts import build
@@ -90,6 +91,7 @@ def test_every_example_is_one_that_is_tested(page: str) -> None:
     tested = {
         "docs/benchmarks.md": set[str](),  # commands alone
         "README.md": {"python"},
+        "docs/benchmarks.md": set(),
         "docs/counters.md": {"python", "c", "cython"},
         "docs/doctor.md": {"python", "text"},
         "docs/hot-path.md": {"python", "text"},
@@ -522,6 +524,17 @@ def shape(text: str) -> list[str]:
 
 
 @needs_compiler
+def test_commands_of_the_benchmarks() -> None:
+    """That they are ones; what they do is tests/measuring/test_cli.py's to run."""
+    ((kind, text),) = blocks("docs/benchmarks.md")
+    assert kind == ""
+    for line in text.splitlines():
+        command, _ = re.split(r"\s{2,}", line)
+        interpreter, *words = command.split(" ")
+        assert (interpreter, words[:3]) == ("python", ["-m", "jumptable", "bench"])
+        assert cli._parser().parse_args(words[2:]).command == "bench"
+
+
 def test_commands_of_the_hot_path(hot: dict[str, Any]) -> None:
     page = "docs/hot-path.md"
     found = [*commands(page, "--function"), *commands(page, "report.json")]

@@ -37,7 +37,8 @@ examples:
 
 BENCH_EXAMPLES = """\
 Times are those of one call, without the loop around it. 'x direct' is the ratio to a direct Python
-call, taken in each round. The exit status is 1 if --compare found something slower.
+call, taken in each round. The exit status is 0 if all is well, 1 if --compare found something
+slower, 2 if the command cannot be carried out or a report cannot be written, and 130 after Ctrl-C.
 
 With TARGET SYMBOL, one function of a plugin is called in every way instead: the verdict says what
 of it is its body, and what the boundary. SIGNATURE may be left out for a Python function, and for a

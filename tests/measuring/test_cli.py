@@ -74,10 +74,15 @@ def test_comparing_with_an_older_run(tmp_path: Path) -> None:
             for one in benchmark["runs"]:
                 one["values"] = [value / 1000 for value in one["values"]]
     old.write_text(json.dumps(document))
-    done = run(*QUICK, "--compare", str(old), "--threshold", "1000%", "--json", "-")
+    document["metadata"]["python"] = "CPython 2.7"
+    old.write_text(json.dumps(document))
+    # What it is compared with may be what is written.
+    done = run(*QUICK, "--compare", str(old), "--threshold", "1000%", "--json", str(old))
     assert done.returncode == 1
-    json.loads(done.stdout)
-    assert "1 of 2 slower by more than 1000%" in done.stderr
+    assert json.loads(old.read_text())["metadata"]["python"] != "CPython 2.7"
+    assert "1 of 2 slower by more than 1000%" in done.stdout
+    assert "python: CPython 2.7 then, CPython 3" in done.stdout
+    assert "gone" not in run(*QUICK[:3], "builtin", "--compare", str(old)).stdout
 
 
 @pytest.mark.parametrize(
@@ -276,6 +281,32 @@ def test_a_closed_pipe_is_quiet() -> None:
     finally:
         os.close(write)
     assert (done.returncode, done.stderr) == (141, "")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="closes a POSIX pipe")
+def test_a_reader_who_leaves_does_not_lose_the_file(tmp_path: Path) -> None:
+    kept = tmp_path / "kept.json"
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-m", "jumptable", *QUICK, "--json", str(kept)]
+    try:
+        done = subprocess.run(command, stdout=write, timeout=120, check=False)
+    finally:
+        os.close(write)
+    assert done.returncode == 141
+    assert json.loads(kept.read_text())["benchmarks"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a POSIX shell's")
+def test_a_standard_error_that_is_closed(tmp_path: Path) -> None:
+    old = tmp_path / "old.json"
+    command = f'"{sys.executable}" -m jumptable {" ".join(QUICK)}'
+    for more in (f'--json "{old}"', f'--compare "{old}" --threshold 1000 --json -'):
+        done = subprocess.run(
+            f"{command} {more} 2>&-", shell=True, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout
+    assert json.loads(done.stdout)["benchmarks"]
 
 
 def test_importing_jumptable_does_not_import_measuring() -> None:

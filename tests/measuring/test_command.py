@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
+import sys
 
 import pytest
 
 from jumptable.measuring import command, ladder, report, wording
 from jumptable.measuring.comparison import compare
 from jumptable.measuring.results import Experiment, Guide, Report, Row, Run, Trial
+from jumptable.measuring.saved import Saved
 from jumptable.measuring.timing import Spread
 
 
@@ -25,7 +29,8 @@ def test_rows_are_chosen_by_name_and_group() -> None:
     assert found[0] == ladder.BASELINE
     assert ladder.YARDSTICK in found
     assert any("ctypes" in name for name in found)
-    assert len(found) == 3
+    assert ladder.CROWD in found
+    assert len(found) == 4
     group = next(rung.group for rung in ladder.RUNGS if "pluggy" in rung.name)
     assert {rung.name for rung in ladder.RUNGS if rung.group == group} <= set(
         command.chosen([group.upper()]) or ()
@@ -86,17 +91,85 @@ def test_the_report_has_every_row_and_says_what_is_missing(
     assert lines[-1] == "Take care."
 
 
+@pytest.mark.parametrize(("columns", "drawn"), [(60, False), (160, True)])
+def test_on_a_narrow_terminal_nothing_is_left_out(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, columns: int, drawn: bool
+) -> None:
+    pytest.importorskip("rich")
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    name = "a row with a rather long name in a terminal"
+    report.print_report(Report({}, [row(name, 10, 11, 12), row("two", 5, group="others")]))
+    shown = capsys.readouterr().out
+    assert ("\N{BOX DRAWINGS LIGHT VERTICAL}" in shown) == drawn
+    for expected in (name, "11.0 ns", "10.0 to 12.0 ns", "5 ns - 10 ns", "others"):
+        assert expected in shown
+
+
+@pytest.mark.parametrize("rich", [True, False])
+@pytest.mark.parametrize(("terminal", "shown"), [("dumb", False), ("xterm", True)])
+def test_a_dumb_terminal_is_shown_no_progress(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    rich: bool,
+    terminal: str,
+    shown: bool,
+) -> None:
+    if not rich:
+        monkeypatch.setitem(sys.modules, "rich.console", None)
+        monkeypatch.setattr(command, "USUAL_WIDTH", 20)
+    else:
+        pytest.importorskip("rich")
+    monkeypatch.setenv("TERM", terminal)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with command._Progress(1) as progress:
+        progress.begin("the first of all")
+    found = capsys.readouterr().err
+    assert bool(found) == shown
+    if shown and not rich:
+        assert "\r\x1b[2Kthe first of all: s\r" in found  # a line of 20 has room for no more
+
+
 def test_a_comparison_shows_the_slower_ones_first(capsys: pytest.CaptureFixture[str]) -> None:
-    old = {"same": (10.0, 10.1), "slow": (10.0, 10.1), "gone": (1.0,)}
-    now = [row("same", 10.0, 10.1), row("slow", 20.0, 20.1), row("fresh", 5.0)]
-    report.print_comparison(compare(old, now, 0.1, "stick"), 0.1)
+    twice = (10.0, 10.1) * 2
+    old = Saved({"same": twice, "slow": twice, "once": (10.0,), "gone": (1.0,)}, {"cpu": "old"})
+    now = [
+        row("same", *twice),
+        row("slow", *(20.0, 20.1) * 2),
+        row("once", 20.0),
+        row("fresh", 5.0),
+    ]
+    found = compare(old, Report({"cpu": "new\x1b"}, now), 0.025, "stick", "crowd")
+    report.print_comparison(found, 0.025)
     lines = [re.sub(r"\s+", " ", line) for line in capsys.readouterr().out.splitlines()]
     kept = [line.split(" ")[0] for line in lines if " ns " in line]
-    assert kept == ["slow", "same", "fresh", "gone"]
+    assert kept == ["slow", "once", "same", "fresh", "gone"]
+    assert "once 10.0 ns 20.0 ns 2.00 unclear" in lines
     assert "slow 10.1 ns 20.1 ns 2.00 slower" in lines
     assert "fresh - 5.00 ns - new" in lines
     assert "gone 1.00 ns - - gone" in lines
-    assert lines[-1].startswith("1 of 4 slower by more than 10%, 0 faster. The older run has no")
+    summary = "1 of 5 slower by more than 2.5%, 1 unclear, 0 faster. The older run has no yardstick"
+    assert summary in "\n".join(lines)
+    assert lines[-1] == r" cpu: old then, new\x1b now"
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "told"),
+    [
+        (88.0, 124.0, "takes 1.41 times as long. Other code may then take up to 3 times as long"),
+        (124.0, 88.0, "took 1.41 times as long. What became slower since may not show"),
+        (88.0, 90.0, ""),
+    ],
+)
+def test_a_comparison_tells_of_neighbours(
+    capsys: pytest.CaptureFixture[str], then: float, now: float, told: str
+) -> None:
+    old = Saved({"stick": (50.0,) * 4, "crowd": (then,) * 4})
+    rows = [row("stick", *[50.0] * 4), row("crowd", *[now] * 4), row("a", 1.0)]
+    report.print_comparison(compare(old, Report({}, rows), 0.1, "stick", "crowd"), 0.1)
+    shown = capsys.readouterr().out
+    assert ("Something else" in shown) == bool(told)
+    assert told in shown
 
 
 def test_notes_say_what_must_be_known_before_believing() -> None:
@@ -116,7 +189,49 @@ def test_an_unstable_yardstick_speaks_of_the_machine() -> None:
     assert "this machine's speed changed" in re.sub(r"\s+", " ", first)
 
 
-def test_everything_is_measured_by_processes(capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_neighbour_that_comes_and_goes_is_told() -> None:
+    rows = [row(ladder.CROWD, *([5.0] * 10 + [50.0] * 10)), row(ladder.YARDSTICK, 5, 5)]
+    (first, _) = command.notes(Report({}, rows), [], interrupted=False)
+    assert "something else used the same cores" in first
+
+
+def test_of_many_unstable_rows_the_number_is_told() -> None:
+    wobbly = [row(f"wobbly {number}", *([5.0] * 10 + [50.0] * 10)) for number in range(6)]
+    (told,) = command.notes(Report({}, [*wobbly, row("steady", 5, 5)]), [], interrupted=False)
+    assert told.endswith("6 of 7 rows, which are marked.")
+    (told,) = command.notes(Report({}, wobbly[:5]), [], interrupted=False)
+    assert told.endswith("wobbly 3, wobbly 4.")
+
+
+def test_a_process_that_was_stopped_early_counts_for_little() -> None:
+    whole = Run((10.0,) * 20, (), 9.0, 11.0, 8.0, 1, 999)
+    stopped = Run((30.0,), (), 30.0, 30.0, 30.0, 1, 1)
+    spread = Row("a", "", runs=(whole, stopped)).spread
+    assert spread.low == pytest.approx(9, abs=0.1)
+    assert spread.high == pytest.approx(11, abs=0.1)
+
+
+@pytest.mark.thread_unsafe(reason="sends a signal")
+@pytest.mark.skipif(os.name != "posix", reason="sends a signal")
+def test_ctrl_c_between_two_processes_keeps_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    begin = command._Progress.begin
+
+    def interrupted_begin(progress: command._Progress, name: str) -> None:
+        begin(progress, name)
+        if "process 2" in name:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(command._Progress, "begin", interrupted_begin)
+    monkeypatch.setattr(command, "ROUNDS", 20)
+    found, interrupted = command.measured(quick=False, only=[ladder.YARDSTICK])
+    assert interrupted
+    assert [len(one.runs) for one in found.rows] == [1]
+
+
+def test_everything_is_measured_by_processes(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "ROUNDS", 20)
     names = [ladder.BASELINE, ladder.YARDSTICK]
     found, interrupted = command.measured(quick=True, only=names)
     assert not interrupted

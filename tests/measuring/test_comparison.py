@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import isnan
 from random import Random
 
@@ -9,10 +10,32 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jumptable.measuring.comparison import FASTER, GONE, NEW, SAME, SLOWER, Comparison, compare
-from jumptable.measuring.results import Row, Run
+from jumptable.measuring.comparison import (
+    FASTER,
+    GONE,
+    NEW,
+    SAME,
+    SLOWER,
+    UNCLEAR,
+    Comparison,
+)
+from jumptable.measuring.comparison import compare as compare_reports
+from jumptable.measuring.results import Report, Row, Run
+from jumptable.measuring.saved import Saved
 
 STICK = "yardstick"
+CROWD = "crowd"
+
+
+def compare(
+    before: Mapping[str, tuple[float, ...]],
+    rows: list[Row],
+    threshold: float,
+    yardstick: str,
+    processes: int = 3,
+) -> Comparison:
+    old = Saved(before, processes=processes)
+    return compare_reports(old, Report({}, rows), threshold, yardstick, CROWD)
 
 
 def runs(median: float, seed: int, processes: int = 3, noise: float = 0.02) -> list[list[float]]:
@@ -104,3 +127,84 @@ def test_what_is_a_quarter_slower_is_found(median: float, seed: int, factor: flo
     before = {"a": tuple(value for one in runs(median, seed) for value in one)}
     made = tuple(Run(tuple(one), (), 0, 0, 0, 1, 20) for one in runs(median * factor, seed + 1))
     assert verdicts(compare(before, [Row("a", "", runs=made)], 0.1, STICK)) == {"a": SLOWER}
+
+
+def neighbours(then: float, now: float, a: float, b: float = 20) -> dict[str, str]:
+    """The crowd takes so long then and now; so do two rows now that took 20."""
+    found = compare(
+        old(yardstick=100, crowd=then, a=20, b=20),
+        rows(yardstick=100, crowd=now, a=a, b=b),
+        0.1,
+        STICK,
+    )
+    return verdicts(found)
+
+
+def test_what_a_neighbour_on_the_core_explains_is_unclear() -> None:
+    # As it was measured: the chain took as long, the crowd 1.41 times, a Python call 1.67 times.
+    assert neighbours(88, 124, a=20 * 1.67, b=20) == {"a": UNCLEAR, "b": SAME}
+    # A small change of the crowd may go with a large one of other code.
+    assert neighbours(100, 119, a=20 * 2.4) == {"a": UNCLEAR, "b": SAME}
+
+
+def test_what_no_neighbour_explains_is_slower() -> None:
+    assert neighbours(88, 124, a=20 * 3.7) == {"a": SLOWER, "b": SAME}
+    # A crowd that is as it was explains nothing.
+    assert neighbours(88, 89, a=20 * 1.2) == {"a": SLOWER, "b": SAME}
+
+
+def test_a_neighbour_then_does_not_make_code_faster_now() -> None:
+    assert neighbours(124, 88, a=20 / 1.67) == {"a": UNCLEAR, "b": SAME}
+    assert neighbours(124, 88, a=20 / 3.7) == {"a": FASTER, "b": SAME}
+    # It excuses nothing that is slower now all the same.
+    assert neighbours(124, 88, a=20 * 1.3) == {"a": SLOWER, "b": SAME}
+
+
+def test_a_slower_processor_is_no_neighbour() -> None:
+    before = old(yardstick=100, crowd=100, a=20)
+    found = compare(before, rows(yardstick=150, crowd=150, a=45), 0.1, STICK)
+    assert verdicts(found) == {"a": SLOWER}
+    assert found.busier == pytest.approx(1, abs=0.04)
+
+
+def constant(name: str, *values: float, processes: int = 1) -> Row:
+    run = Run(values, (), min(values), max(values), min(values), 1, len(values))
+    return Row(name, "", runs=(run,) * processes)
+
+
+def test_one_process_knows_one_place_in_memory_only() -> None:
+    before = {"a": (20.0, 20.0, 20.3, 20.4) * 5}
+    now = (21.0, 21.0, 21.2, 21.2) * 5
+    for processes, verdict in ((1, SAME), (3, SLOWER)):
+        found = compare(before, [constant("a", *now, processes=processes)], 0.03, STICK, processes)
+        assert verdicts(found) == {"a": verdict}
+
+
+def test_of_few_stretches_nothing_is_clear() -> None:
+    for count, verdict in ((3, UNCLEAR), (4, SLOWER)):
+        now = [constant("a", *[30.0] * count)]
+        assert verdicts(compare({"a": (20.0,) * 20}, now, 0.1, STICK)) == {"a": verdict}
+
+
+def test_what_differs_is_told_and_what_is_another_runs_is_not() -> None:
+    old_facts = {"python": "CPython 3.11.2", "usable_cpus": 2, "date": "then", "load": 0.1}
+    now: dict[str, str | int | float] = {
+        "python": "CPython 3.13.0",
+        "usable cpus": 2,
+        "date": "now",
+        "load": 3.0,
+        "cffi": "2.0",
+    }
+    found = compare_reports(
+        Saved({"a": (20.0,) * 4}, old_facts), Report(now, rows(a=20)), 0.1, STICK, CROWD
+    )
+    assert found.differences == {"python": ("CPython 3.11.2", "CPython 3.13.0")}
+
+
+def test_a_file_and_itself_are_the_same() -> None:
+    same = rows(yardstick=100, crowd=100, a=20, b=0.0)
+    before = {row.name: tuple(value for run in row.runs for value in run.values) for row in same}
+    before["b"] = (0.001,) * 60
+    found = compare(before, same, 0.0, STICK)
+    assert verdicts(found) == {"a": SAME, "b": SAME}
+    assert (found.machine, found.busier, found.differences) == (1.0, 1.0, {})

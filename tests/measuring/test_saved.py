@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from jumptable.measuring import saved
+from jumptable.measuring import machine, saved
 from jumptable.measuring.results import Curve, Experiment, Guide, Report, Row, Run, Trial
 from jumptable.measuring.timing import Spread
 
@@ -36,10 +37,12 @@ def write(path: Path, found: Report) -> Path:
 def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     path = write(tmp_path / "new.json", report(row("a", 10, 20), row("b", 5.5)))
     found = saved.load(str(path))
-    assert {name: [round(v, 9) for v in values] for name, values in found.items()} == {
+    assert {name: [round(v, 9) for v in values] for name, values in found.rows.items()} == {
         "a": [10, 20, 10, 20],
         "b": [5.5, 5.5],
     }
+    assert found.processes == 2
+    assert (found.facts["cpu"], found.facts["usable_cpus"]) == ("a chip", 2)
 
 
 def test_pyperf_loads_it(tmp_path: Path) -> None:
@@ -69,6 +72,28 @@ def test_pyperf_compares_it(tmp_path: Path) -> None:
     assert "(1): b" in done.stdout
 
 
+def test_every_command_of_pyperf_reads_it(tmp_path: Path) -> None:
+    """In one process: they are functions of one module."""
+    pytest.importorskip("pyperf")
+    made = report(row("a", 10, 10.1), row("free", 0, 0))
+    path = write(tmp_path / "new.json", replace(made, machine={**machine.describe(), "x": ""}))
+    commands = ("stats", "hist", "metadata", "show", "check", "dump", "slowest")
+    code = (
+        "import runpy, sys\n"
+        "from pyperf import Runner\n"
+        f"for command in {commands!r}:\n"
+        f"    Runner._created.clear()  # which are once per process\n"
+        f"    print('command:', command); sys.argv = ['pyperf', command, {str(path)!r}]\n"
+        "    try: runpy.run_module('pyperf', run_name='__main__')\n"
+        "    except SystemExit as ended: assert not ended.code, ended.code\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("command:") == len(commands)
+    assert "Start date: 20" in done.stdout
+    assert f"- cpu: {machine.describe()['cpu']}" in done.stdout
+
+
 def test_what_pyperf_writes_is_read(tmp_path: Path) -> None:
     pyperf = pytest.importorskip("pyperf")
     runs = [
@@ -76,7 +101,9 @@ def test_what_pyperf_writes_is_read(tmp_path: Path) -> None:
         for _ in range(2)
     ]
     pyperf.Benchmark(runs).dump(str(tmp_path / "one.json"))
-    assert list(saved.load(str(tmp_path / "one.json"))["one"]) == pytest.approx([10, 20, 10, 20])
+    found = saved.load(str(tmp_path / "one.json"))
+    assert list(found.rows["one"]) == pytest.approx([10, 20, 10, 20])
+    assert found.processes == 2
 
 
 def test_what_pyperf_has_no_place_for_is_there_too() -> None:
@@ -105,6 +132,21 @@ def test_what_pyperf_has_no_place_for_is_there_too() -> None:
         ('{"benchmarks": [{"metadata": {"name": "a"}, "runs": [{"values": [NaN]}]}]}', "of 'a'"),
         ('{"benchmarks": [{"metadata": {"name": "a"}, "runs": [{"values": [true]}]}]}', "of 'a'"),
         ('{"benchmarks": [{"metadata": {"name": "a"}, "runs": [5]}]}', "of 'a'"),
+        (
+            '{"benchmarks": [{"metadata": {"name": "a"}, "runs": [{"values": [1e308]}]}]}',
+            "of 'a'",
+        ),
+        (
+            '{"benchmarks": [{"metadata": {"name": "a"}, "runs": [{"values": [1%s]}]}]}'
+            % ("0" * 400),
+            "of 'a'",
+        ),
+        (
+            '{"metadata": {"unit": "byte"}, "benchmarks": '
+            '[{"metadata": {"name": "a"}, "runs": [{"values": [1]}]}]}',
+            "the unit of 'a' is 'byte'",
+        ),
+        ("[" * 100_000, "nested too deeply"),
         ('{"schema": "jumptable-bench/1", "rows": []}', "expected what bench --json"),
     ],
 )

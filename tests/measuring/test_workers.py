@@ -109,7 +109,6 @@ def test_a_worker_that_raises_is_a_failure(capfd: pytest.CaptureFixture[str]) ->
 def test_what_a_worker_prints_is_no_message(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "sitecustomize.py").write_text("", "utf-8")
     (tmp_path / "cffi.py").write_text("print('cffi is imported')\nraise ImportError\n", "utf-8")
     monkeypatch.syspath_prepend(tmp_path)
     crew = Crew()
@@ -118,6 +117,71 @@ def test_what_a_worker_prints_is_no_message(
     shown = capfd.readouterr()
     assert "cffi is imported" in shown.err
     assert "cffi is imported" not in shown.out
+
+
+def test_what_is_printed_before_a_worker_begins_is_no_message(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text("print('hello'); print('.', end='')\n", "utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    crew = Crew()
+    assert crew.work("ladder", rounds=3, **JOB)
+    assert crew.failures == []
+    shown = capfd.readouterr()
+    assert ("hello" in shown.err, shown.out) == (True, "")
+
+
+@pytest.mark.parametrize("executable", ["", "/no/such/python"])
+def test_a_process_that_cannot_be_started_is_a_failure(
+    monkeypatch: pytest.MonkeyPatch, executable: str
+) -> None:
+    monkeypatch.setattr("sys.executable", executable)
+    crew = Crew()
+    assert crew.work("ladder", rounds=3, **JOB) == []
+    (failure,) = crew.failures
+    assert failure.startswith("ladder: its process cannot be started: ")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends signals")
+def test_an_interrupt_between_two_workers_loses_nothing() -> None:
+    crew = Crew()
+    with crew.passing_interrupts_on():
+        rows = crew.work("ladder", rounds=3, **JOB)
+        interrupt()
+        assert crew.work("ladder", rounds=3, **JOB) == []
+    assert rows
+    assert crew.interrupted
+
+
+@pytest.mark.skipif(os.name != "posix", reason="process groups")
+def test_what_a_worker_started_ends_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A package that starts a process when it is imported stands for a compiler, or a server."""
+    (tmp_path / "cffi.py").write_text(
+        "import subprocess, sys, os, signal\n"
+        f"held = open({str(tmp_path / 'held')!r}, 'w')\n"
+        "command = [sys.executable, '-c', 'import time; time.sleep(60)']\n"
+        "subprocess.Popen(command, stdout=held)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n",
+        "utf-8",
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    os.mkfifo(tmp_path / "held")
+    held = os.open(tmp_path / "held", os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        crew = Crew()
+        assert crew.work("ladder", rounds=3, seed=0, quick=True, only=["cffi, ABI mode"]) == []
+        assert crew.failures
+        for _ in range(200):
+            try:
+                assert os.read(held, 1) == b""  # nobody holds it any more
+                return
+            except BlockingIOError:
+                time.sleep(0.05)
+        pytest.fail("the worker's child is still there")
+    finally:
+        os.close(held)
 
 
 def test_a_worker_whose_parent_is_gone_ends(tmp_path: Path) -> None:

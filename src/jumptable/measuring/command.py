@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stdout
+from dataclasses import replace
 from time import perf_counter
 
 from . import comparison, files, ladder, machine, report, saved
 from .results import Report
+from .wording import printable
 from .workers import Crew, merged
 
 __all__ = ["chosen", "measured", "notes", "run"]
@@ -21,6 +25,10 @@ SLOWER = 1
 INTERRUPTED = 130
 # Other programs computing on so much of the processors spoil a measurement.
 BUSY = 0.5
+# More names than this are no longer read.
+NAMED = 5
+# Of a terminal that does not tell.
+USUAL_WIDTH = 80
 
 Refuse = Callable[[str], int]
 
@@ -47,23 +55,31 @@ def run(options: argparse.Namespace, refuse: Refuse, cannot_write: files.CannotW
         if interrupted:
             return INTERRUPTED
         return refuse(f"bench: nothing could be measured: {'; '.join(found.notes)}")
-    if "-" not in (options.json, options.html):
-        report.print_report(found)
-    status = INTERRUPTED if interrupted else 0
-    if old is not None:
-        compared = comparison.compare(old, found.rows, options.threshold / 100, ladder.YARDSTICK)
-        with _printing_to_stderr("-" in (options.json, options.html)):
-            report.print_comparison(compared, options.threshold / 100)
-        if compared.named(comparison.SLOWER) and not status:
-            status = SLOWER
+    # First of all: who reads the standard output may have gone.
     failed = files.write_all(
         (
-            (options.json, lambda: json.dumps(saved.document(found), indent=1) + "\n"),
+            (options.json, lambda: _json(found)),
             (options.html, lambda: _page(found)),
         ),
         cannot_write,
     )
+    if "-" not in (options.json, options.html):
+        report.print_report(found)
+    status = INTERRUPTED if interrupted else 0
+    if old is not None:
+        if only is not None:
+            old = replace(old, rows={name: old.rows[name] for name in old.rows if name in only})
+        threshold = options.threshold / 100
+        compared = comparison.compare(old, found, threshold, ladder.YARDSTICK, ladder.CROWD)
+        with _printing_to_stderr("-" in (options.json, options.html)):
+            report.print_comparison(compared, threshold)
+        if compared.named(comparison.SLOWER) and not status:
+            status = SLOWER
     return status if failed is None else failed
+
+
+def _json(found: Report) -> str:
+    return json.dumps(saved.document(found), indent=1, allow_nan=False) + "\n"
 
 
 def _page(found: Report) -> str:
@@ -76,7 +92,10 @@ def _printing_to_stderr(needed: bool) -> ExitStack:
     """Where the standard output is JSON or HTML, and nothing else."""
     stack = ExitStack()
     if needed:
-        stack.enter_context(redirect_stdout(sys.stderr))
+        errors = sys.stderr
+        if errors is None:  # it is closed
+            errors = io.StringIO()
+        stack.enter_context(redirect_stdout(errors))
     return stack
 
 
@@ -84,7 +103,7 @@ def chosen(texts: Sequence[str]) -> list[str] | None:
     """The rows whose name or group has one of the texts in it, and what they are compared with."""
     if not texts:
         return None
-    always = (ladder.BASELINE, ladder.YARDSTICK)
+    always = (ladder.BASELINE, ladder.YARDSTICK, ladder.CROWD)
     found: list[str] = []
     for text in texts:
         fits = [
@@ -115,6 +134,7 @@ def measured(
     with ExitStack() as stack:
         show = stack.enter_context(_Progress(processes + (0 if ladder_alone else 1 + curves)))
         crew = Crew(show.update)
+        stack.enter_context(crew.passing_interrupts_on())
         climbs = []
         for number in range(processes):
             show.begin(f"ladder, process {number + 1} of {processes}")
@@ -157,8 +177,17 @@ def notes(found: Report, failures: list[str], *, interrupted: bool) -> list[str]
             "machine's speed changed meanwhile. Ratios hold, since rounds are compared within "
             "themselves; for times, run it again when nothing else runs."
         )
+    elif ladder.CROWD in shaky:
+        told.append(
+            "Unstable: work that needs all of a core did not always take the same time, so "
+            "something else used the same cores meanwhile. Run it again when nothing else runs."
+        )
     if shaky:
-        told.append(f"Unstable, by more than a tenth while it was measured: {', '.join(shaky)}.")
+        which = ", ".join(shaky)
+        if len(shaky) > NAMED:
+            measured = sum(bool(row.runs) for row in found.rows)
+            which = f"{len(shaky)} of {measured} rows, which are marked"
+        told.append(f"Unstable, by more than a tenth while it was measured: {which}.")
     return told
 
 
@@ -171,7 +200,8 @@ class _Progress:
         self.stack = ExitStack()
 
     def __enter__(self) -> _Progress:
-        if sys.stderr is not None and sys.stderr.isatty():
+        # A dumb terminal, such as an editor's, would show each step as a line of its own.
+        if sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
             try:
                 self.draw = self.stack.enter_context(_bar(self.stages))
             except ImportError:
@@ -209,7 +239,12 @@ def _bar(stages: int) -> Iterator[Callable[[str, float], None]]:
 @contextmanager
 def _line() -> Iterator[Callable[[str, float], None]]:
     def draw(text: str, done: float) -> None:
-        print(f"\r\x1b[2K{text}"[:78], end="", file=sys.stderr, flush=True)
+        # A line that is too long would be continued on the next, and left there.
+        try:
+            width = os.get_terminal_size(sys.stderr.fileno()).columns or USUAL_WIDTH
+        except (OSError, ValueError):
+            width = USUAL_WIDTH
+        print(f"\r\x1b[2K{printable(text)[: width - 1]}", end="", file=sys.stderr, flush=True)
 
     try:
         yield draw

@@ -6,23 +6,26 @@ import sys
 from collections.abc import Sequence
 from itertools import groupby
 
-from .comparison import FASTER, SAME, SLOWER, Comparison
+from .comparison import FASTER, NOTICED, SAME, SLOWER, UNCLEAR, Comparison
 from .results import Experiment, Guide, Report, Row, Trial
 from .timing import Timing
-from .wording import duration, plainly, quantity, quartiles
+from .wording import duration, plainly, printable, quantity, quartiles
 from .wording import ratio as times
 
 __all__ = ["nanoseconds", "print_comparison", "print_report", "print_table",
            "timing_entry"]  # fmt: skip
 
+WIDEST = 1_000
 HEADINGS = ("what", "median", "quartiles", "minimum", "x direct", "Go, by the guide")
 
 
 def print_table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table whose first column is text and whose others are right-aligned.
 
-    A row of one cell is a heading. Rich draws it if it is installed and the output is a terminal.
+    A row of one cell is a heading. Rich draws it if it is installed and the output is a terminal in
+    which it has room: it would leave out what does not fit, where a terminal goes on in a new line.
     """
+    plain = plain_table(title, headings, rows)
     if sys.stdout.isatty():
         try:
             from rich.console import Console
@@ -37,9 +40,13 @@ def print_table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str
                 if len(row) == 1 and table.row_count:
                     table.add_section()
                 table.add_row(*row, style="bold" if len(row) == 1 else None)
-            Console(highlight=False, markup=False).print(table)
-            return
-    print(plain_table(title, headings, rows))
+            console = Console(highlight=False, markup=False)
+            if console.measure(table, options=console.options.update(width=WIDEST)).maximum <= (
+                console.width
+            ):
+                console.print(table)
+                return
+    print(plain)
 
 
 def plain_table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -121,14 +128,14 @@ def guide_range(guide: Guide | None) -> str:
 
 def print_comparison(found: Comparison, threshold: float) -> None:
     """Print what changed since an older run, all rows, slower ones first."""
-    order = (SLOWER, FASTER, SAME)
+    order = (SLOWER, UNCLEAR, FASTER, SAME)
     changes = sorted(
         found.changes,
         key=lambda change: order.index(change.verdict) if change.verdict in order else len(order),
     )
     rows = [
         [
-            change.name,
+            printable(change.name),
             duration(change.old),
             duration(change.new),
             times(change.ratio),
@@ -138,11 +145,15 @@ def print_comparison(found: Comparison, threshold: float) -> None:
     ]
     print()
     print_table("Compared with the older run", ("what", "then", "now", "x then", ""), rows)
-    slower = found.named(SLOWER)
+    counts = {verdict: len(found.named(verdict)) for verdict in (SLOWER, UNCLEAR, FASTER)}
+    unclear = f"{counts[UNCLEAR]} unclear, " if counts[UNCLEAR] else ""
     print(
-        f"\n{len(slower)} of {len(rows)} slower by more than {threshold:.0%}, "
-        f"{len(found.named(FASTER))} faster. {_of_the_machine(found)}"
+        f"\n{counts[SLOWER]} of {len(rows)} slower by more than {100 * threshold:g}%, {unclear}"
+        f"{counts[FASTER]} faster. {_of_the_machine(found)}"
     )
+    for told in (_of_neighbours(found), _of_differences(found)):
+        if told:
+            print(f"\n{told}")
 
 
 def _of_the_machine(found: Comparison) -> str:
@@ -151,6 +162,33 @@ def _of_the_machine(found: Comparison) -> str:
     return (
         f"The yardstick takes {found.machine:.2f} times as long as then; 'x then' is without that."
     )
+
+
+def _of_neighbours(found: Comparison) -> str:
+    if found.busier > NOTICED:
+        return (
+            "Something else used the same cores more than then: what needs all of a core takes "
+            f"{found.busier:.2f} times as long. Other code may then take up to "
+            f"{found.explained:g} times as long: what does so is unclear. Run it again when "
+            "nothing else runs."
+        )
+    if 1 / found.busier > NOTICED:
+        return (
+            "Something else used the same cores more when the older run was made: what needs all "
+            f"of a core took {1 / found.busier:.2f} times as long. What became slower since may "
+            "not show: make the older run again when nothing else runs."
+        )
+    return ""
+
+
+def _of_differences(found: Comparison) -> str:
+    if not found.differences:
+        return ""
+    lines = [
+        f"  {name}: {printable(str(then))} then, {printable(str(now))} now"
+        for name, (then, now) in found.differences.items()
+    ]
+    return "\n".join(["What differs from the older run, apart from what is timed:", *lines])
 
 
 def nanoseconds(value: float) -> str:

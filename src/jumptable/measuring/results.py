@@ -57,12 +57,16 @@ class Row:
 
     @cached_property
     def spread(self) -> Spread:
-        """Median over all stretches; quartiles of the rounds, averaged over processes."""
+        """Median over all stretches; quartiles of the rounds, averaged over processes.
+
+        One that was stopped early counts for as many rounds as it had.
+        """
         if not self.runs:
             return Spread(nan, nan, nan)
         middle = Spread.of(value for run in self.runs for value in run.values).median
-        low = sum(run.low for run in self.runs) / len(self.runs)
-        high = sum(run.high for run in self.runs) / len(self.runs)
+        rounds = sum(run.rounds for run in self.runs)
+        low = sum(run.low * run.rounds for run in self.runs) / rounds
+        high = sum(run.high * run.rounds for run in self.runs) / rounds
         return Spread(middle, min(low, middle), max(high, middle))
 
     @cached_property

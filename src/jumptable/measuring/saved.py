@@ -9,20 +9,38 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
-from math import inf, isfinite
+from dataclasses import asdict, dataclass, field
+from itertools import chain
+from math import isfinite
 from pathlib import Path
 
 from .results import Report, Row
 
-__all__ = ["NotResultsError", "Saved", "document", "load"]
+__all__ = ["NotResultsError", "Saved", "document", "fact_name", "load"]
 
 SECONDS = 1e-9
 # pyperf takes nothing that is not more than zero: a thousandth of a nanosecond stands for it.
 LEAST_NS = 1e-3
 
-# Of each row, the medians of successive stretches of rounds, in nanoseconds, of all processes.
-Saved = Mapping[str, tuple[float, ...]]
+# A value that takes longer, a century, is none.
+MOST_SECONDS = 3e9
+
+
+@dataclass(frozen=True)
+class Saved:
+    """An older run.
+
+    ``rows`` are the medians of successive stretches of rounds, in nanoseconds, of all processes.
+    """
+
+    rows: Mapping[str, tuple[float, ...]]
+    facts: Mapping[str, object] = field(default_factory=dict)
+    processes: int = 1
+
+
+def fact_name(name: str) -> str:
+    """As it is in a file."""
+    return name.replace(" ", "_")
 
 
 class NotResultsError(Exception):
@@ -31,7 +49,9 @@ class NotResultsError(Exception):
 
 def document(report: Report) -> dict[str, object]:
     """All that was found, as JSON that pyperf loads."""
-    facts = {name.replace(" ", "_"): fact for name, fact in report.machine.items() if fact != ""}
+    facts = {fact_name(name): fact for name, fact in report.machine.items() if fact != ""}
+    if "date" in facts:  # of which pyperf makes a datetime
+        facts["date"] = str(facts["date"]).replace(" UTC", "+00:00")
     rows = [row for row in report.rows if row.runs]
     missing = {row.name: row.missing for row in report.rows if not row.runs}
     return {
@@ -79,42 +99,55 @@ def _plain(value: object) -> object:
 
 
 def load(path: str) -> Saved:
-    """The rows of a file that ``--json`` wrote, or pyperf. OSError; `NotResultsError`."""
+    """What is in a file that ``--json`` wrote, or pyperf. OSError; `NotResultsError`."""
     try:
         found = json.loads(Path(path).read_text("utf-8"))
     except ValueError as error:
         raise NotResultsError(f"it is not JSON: {error}") from None
+    except RecursionError:
+        raise NotResultsError("it is nested too deeply") from None
     if isinstance(found, dict) and isinstance(found.get("benchmarks"), list):
-        rows = dict(_rows(found["benchmarks"], found.get("metadata")))
-        if rows:
-            return rows
+        facts = found.get("metadata")
+        read = list(_rows(found["benchmarks"], facts))
+        if read:
+            rows = {name: tuple(chain(*runs)) for name, runs in read}
+            processes = max(len(runs) for _, runs in read)
+            return Saved(rows, facts if isinstance(facts, dict) else {}, processes)
         raise NotResultsError("it has no benchmarks: was its run stopped before its first round?")
     raise NotResultsError("expected what bench --json or pyperf writes, with a list 'benchmarks'")
 
 
-def _rows(benchmarks: list[object], common: object) -> Iterable[tuple[str, tuple[float, ...]]]:
+def _rows(benchmarks: list[object], common: object) -> Iterable[tuple[str, list[list[float]]]]:
     for benchmark in benchmarks:
         runs = benchmark.get("runs") if isinstance(benchmark, dict) else None
         metadata = benchmark.get("metadata") if isinstance(benchmark, dict) else None
         # pyperf keeps the name of a file's only benchmark with what is common to all.
-        name = _name(metadata) or _name(common)
+        name = _text(metadata, "name") or _text(common, "name")
         if not isinstance(runs, list) or not name:
             raise NotResultsError("one of its 'benchmarks' has no name, or no list 'runs'")
-        values: list[float] = []
+        unit = _text(metadata, "unit") or _text(common, "unit") or "second"
+        if unit != "second":
+            raise NotResultsError(f"the unit of {name!r} is {unit!r}, expected 'second'")
+        values: list[list[float]] = []
         for run in runs:
             # pyperf's first run calibrates, and has no values.
             given = run.get("values", []) if isinstance(run, dict) else None
             if not isinstance(given, list) or not all(map(_is_time, given)):
                 raise NotResultsError(f"the 'values' of {name!r} are not a list of seconds")
-            values += [value / SECONDS for value in given]
+            if given:
+                values.append([value / SECONDS for value in given])
         if values:
-            yield name, tuple(values)
+            yield name, values
 
 
-def _name(metadata: object) -> str:
-    name = metadata.get("name") if isinstance(metadata, dict) else None
-    return name if isinstance(name, str) else ""
+def _text(metadata: object, name: str) -> str:
+    text = metadata.get(name) if isinstance(metadata, dict) else None
+    return text if isinstance(text, str) else ""
 
 
 def _is_time(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < inf
+    return (
+        isinstance(value, (int, float))
+        and not isinstance(value, bool)
+        and (0 < value < MOST_SECONDS)
+    )

@@ -1,8 +1,8 @@
 """What a process of ``bench`` runs: measure one thing, say how far it is, and send what was found.
 
-Messages are pickles, one after the other, on what was the standard output: ``("progress", what,
-done, total)`` and at the end ``("found", result)``. An interrupt stops the measurement, and what it
-has so far is sent.
+Messages are pickles, one after the other, on what was the standard output, behind a line that says
+that they begin: ``("progress", what, done, total)`` and at the end ``("found", result)``. An
+interrupt stops the measurement, and what it has so far is sent.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Any
 
-__all__ = ["main"]
+__all__ = ["HELLO", "main"]
+
+HELLO = b"jumptable: messages follow\n"
 
 # So often, in seconds, is said how far it is: drawing that takes time from what is measured.
 EVERY = 0.25
@@ -32,20 +34,26 @@ def main(job: dict[str, Any]) -> None:
             raise KeyboardInterrupt
 
     signal.signal(signal.SIGINT, stop)
+    _fill_standard_error()
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what anything that is measured prints is no message
     last = 0.0
+
+    def send(*message: object) -> None:
+        try:
+            pickle.dump(message, out)
+            out.flush()
+        except OSError:
+            # Nobody is there any more whom to tell; what is left in the buffer must go somewhere.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
+            sys.exit(1)
 
     def say(what: str, done: int, total: int, *, always: bool = False) -> None:
         nonlocal last
         now = monotonic()
         if always or now - last >= EVERY:
             last = now
-            try:
-                pickle.dump(("progress", what, done, total), out)
-                out.flush()
-            except BrokenPipeError:
-                sys.exit(1)  # nobody is there any more whom to tell
+            send("progress", what, done, total)
 
     def starting(name: str) -> None:
         nonlocal preparing
@@ -61,13 +69,21 @@ def main(job: dict[str, Any]) -> None:
         say("measuring", done, total)
         return not stopped
 
+    out.write(HELLO)
     try:
         say("starting", 0, 0, always=True)
         found = JOBS[job["what"]](job, starting, go_on)
     except KeyboardInterrupt:
         found = []
-    pickle.dump(("found", found), out)
-    out.close()
+    send("found", found)
+
+
+def _fill_standard_error() -> None:
+    """Where it is closed, the next file that is opened would be taken for it."""
+    try:
+        os.fstat(2)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 
 Starting = Callable[[str], None]

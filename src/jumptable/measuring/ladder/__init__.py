@@ -5,12 +5,13 @@ here has the rungs of one concern.
 """
 
 from .climbing import BASELINE, RUNGS, Climbed, climb
-from .compiled import YARDSTICK
+from .compiled import CROWD, YARDSTICK
 from .mathlibrary import math_library
 from .rung import Preparation, Rung, UnavailableError
 
 __all__ = [
     "BASELINE",
+    "CROWD",
     "RUNGS",
     "YARDSTICK",
     "Climbed",

@@ -13,7 +13,7 @@ from ..timing import Contestant
 from .mathlibrary import FABS, math_library
 from .rung import ARGUMENT, TRIED, Preparation, Rung, expect
 
-__all__ = ["IN_C", "MACHINE", "YARDSTICK", "empty_loop", "timed"]
+__all__ = ["CROWD", "IN_C", "MACHINE", "YARDSTICK", "empty_loop", "timed"]
 
 GROUP = "Calls from C"
 ITSELF = "The machine itself"
