@@ -27,7 +27,7 @@ STYLE = """
 :root { --ground: #fff; --ink: #1c2024; --soft: #5b6470;
   --line: #d5dae0; --finding: #7a5ccc; --dependencies: #c77700; --own: #0b7f86;
   --error: #b3261e; --warning: #8a5a00; --note: #1b5fa8; --track: #eef1f4; }
-@media (prefers-color-scheme: dark) { :root { --ground: #15181c; --ink: #e6e9ed; --soft: #a0a9b4;
+@media screen and (prefers-color-scheme: dark) { :root { --ground: #15181c; --ink: #e6e9ed; --soft: #a0a9b4;
   --line: #39414b; --finding: #a995f0; --dependencies: #e8a23d; --own: #3fbcc3; --error: #ff8a80;
   --warning: #f0b94a; --note: #8ab8f0; --track: #22272e; } }
 * { box-sizing: border-box; }
@@ -46,6 +46,7 @@ th[scope=row] { font-weight: 600; min-width: 9rem; max-width: 20rem; }
 td.time { width: 40%; min-width: 8rem; } td[data-label=findings] { min-width: 8rem; }
 .track { display: flex; height: 1.1rem; background: var(--track); border-radius: 3px;
   overflow: hidden; }
+.track i, .key { forced-color-adjust: none; }
 .track i { display: block; flex: none; min-width: 1px; }
 .track i.gap { background: none; min-width: 0; }
 .finding { background: var(--finding); } .dependencies { background: var(--dependencies); }
@@ -62,7 +63,11 @@ li.note { border-color: var(--note) !important; } li.note b { color: var(--note)
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1rem; }
 dd { margin: 0; }
 summary { cursor: pointer; }
-@media (max-width: 45rem) {
+@media (forced-colors: active) { .track { border: 1px solid CanvasText; } }
+@media print { * { -webkit-print-color-adjust: exact; print-color-adjust: exact; }
+  body { max-width: none; font-size: 10pt; } tr, ul.findings > li { break-inside: avoid; }
+  h2, h3 { break-after: avoid; } }
+@media screen and (max-width: 45rem) {
   thead { position: absolute; clip-path: inset(50%); height: 1px; overflow: hidden; }
   table, tbody { display: block; } th, td { overflow-wrap: anywhere; }
   tr { display: block; padding: .6rem 0; border-bottom: 1px solid var(--line); }

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from math import ceil, floor, isfinite, log10
+from math import ceil, floor, inf, isfinite, log10
 
 from matplotlib.axes import Axes
 from matplotlib.transforms import IdentityTransform, blended_transform_factory
@@ -20,8 +20,8 @@ from ..wording import (
     compact,
     duration,
     is_time,
+    one_line,
     plainly,
-    printable,
     quantity,
     ratios,
 )
@@ -30,6 +30,7 @@ from .drawing import COLOURS, Paper, as_it_comes, text_width, wrapped
 __all__ = ["NARROW", "WIDE", "Layout", "Scale", "curve", "ladder"]
 
 LINE = 1.3  # of text, in sizes
+LOWEST = -2  # decades: no clock tells less than a hundredth of a nanosecond from nothing
 NANOSECONDS_OF_A_MICROSECOND = 1e3
 
 
@@ -52,7 +53,8 @@ class Scale:
     @classmethod
     def of(cls, rows: Iterable[Row]) -> Scale:
         """One for all of a ladder's groups."""
-        return cls.over(value for row in rows for value in _shown(row))
+        found = cls.over(value for row in rows for value in _shown(row))
+        return cls(max(found.low, LOWEST), max(found.high, LOWEST + 1))
 
     @property
     def limits(self) -> tuple[float, float]:
@@ -82,11 +84,13 @@ class Layout:
     stacked: bool = False
 
 
-WIDE = Layout("wide", 880, left=292, right=712, size=13, names=276)
+WIDE = Layout("wide", 880, left=272, right=692, size=13, names=256)
 NARROW = Layout("narrow", 360, left=8, right=352, size=13, names=236, stacked=True)
 
+RATIO = 90.0  # how wide the column of ratios is: 99,999,999 times is not beside its median
 AXIS, BELOW, STRIP, GAP = 30.0, 4.0, 22.0, 10.0
-TICKS = 14.0
+TICKS, TICK = 14.0, 11.5
+BOTH = 12.0
 
 
 @dataclass(frozen=True)
@@ -121,14 +125,17 @@ def ladder(rows: Sequence[Row], scale: Scale, layout: Layout, prefix: str, title
 
 
 def _line(row: Row, layout: Layout) -> _Line:
-    name = printable(row.name) + (" (unstable)" if row.unstable else "")
-    lines = wrapped(name, layout.size, layout.names)
+    most = layout.names
+    if layout.stacked:  # the numbers are on the same line
+        most = min(most, layout.width - text_width(_both(row), BOTH) - 8)
+    lines = wrapped(one_line(row.name), layout.size, most)
     height = len(lines) * layout.size * LINE
     return _Line(row, lines, height + STRIP + GAP if layout.stacked else max(height, STRIP) + 5)
 
 
 def _ruled(axes: Axes, scale: Scale, layout: Layout, strips: Sequence[tuple[float, float]]) -> None:
     """A line per decade; where names stand above their rows, it is not drawn through them."""
+    labelled = _labelled(axes, scale)
     for value in scale.decades:
         microsecond = value == NANOSECONDS_OF_A_MICROSECOND
         for top, bottom in strips:
@@ -142,8 +149,22 @@ def _ruled(axes: Axes, scale: Scale, layout: Layout, strips: Sequence[tuple[floa
                 solid_capstyle="butt",
                 zorder=0,
             )
-        _text(axes, value, TICKS, bare(value), "soft", 11.5, align="center",
-              inside=layout if layout.stacked else None)  # fmt: skip
+        if value in labelled:
+            _text(axes, value, TICKS, bare(value), "soft", TICK, align="center",
+                  inside=layout if layout.stacked else None)  # fmt: skip
+
+
+def _labelled(axes: Axes, scale: Scale) -> list[float]:
+    """The decades that there is room to name: those where a unit begins come first."""
+    taken: list[tuple[float, float]] = []
+    found = []
+    for value in sorted(scale.decades, key=lambda value: not bare(value).startswith("1 ")):
+        middle = float(axes.transData.transform((value, 0))[0])
+        half = text_width(bare(value), TICK) / 2 + 3
+        if all(middle + half <= left or middle - half >= right for left, right in taken):
+            taken.append((middle - half, middle + half))
+            found.append(value)
+    return found
 
 
 def bare(value: float) -> str:
@@ -153,8 +174,8 @@ def bare(value: float) -> str:
 
 
 def _heading(axes: Axes, layout: Layout) -> None:
-    for x, words in ((layout.width - 70, "median"), (layout.width, f"{TIMES} direct")):
-        _text(axes, x, TICKS, words, "soft", 11.5, align="right", pixels=True)
+    for x, words in ((layout.width - RATIO, "median"), (layout.width, f"{TIMES} direct")):
+        _text(axes, x, TICKS, words, "soft", TICK, align="right", pixels=True)
 
 
 def _row(axes: Axes, line: _Line, top: float, scale: Scale, layout: Layout) -> None:
@@ -170,19 +191,26 @@ def _row(axes: Axes, line: _Line, top: float, scale: Scale, layout: Layout) -> N
         _text(axes, 0, first + number * size * LINE, words, "ink", size, pixels=True)
     _guide(axes, row, middle)
     _spread(axes, row, middle, scale)
-    measured = isfinite(row.spread.median)
-    ratio = f"{ratios(row.ratio)[0]}{TIMES}" if row.ratio is not None else ""
-    label = duration(row.spread.median) if measured else "not measured"
     if layout.stacked:
-        both = " · ".join(part for part in (label, ratio) if part)
-        _text(axes, layout.width, first, both, "ink", 12, align="right", pixels=True)
-    else:
-        _text(axes, layout.width - 70, middle, label, "ink", size, align="right", pixels=True)
-        _text(axes, layout.width, middle, ratio, "soft", size, align="right", pixels=True)
+        _text(axes, layout.width, first, _both(row), "ink", BOTH, align="right", pixels=True)
+        return
+    label, ratio = _numbers(row)
+    _text(axes, layout.width - RATIO, middle, label, "ink", size, align="right", pixels=True)
+    _text(axes, layout.width, middle, ratio, "soft", size, align="right", pixels=True)
+
+
+def _numbers(row: Row) -> tuple[str, str]:
+    ratio = f"{ratios(row.ratio)[0]}{TIMES}" if row.ratio is not None else ""
+    measured = isfinite(row.spread.median)
+    return duration(row.spread.median) if measured else "not measured", ratio
+
+
+def _both(row: Row) -> str:
+    return " · ".join(part for part in _numbers(row) if part)
 
 
 def _guide(axes: Axes, row: Row, middle: float) -> None:
-    if row.guide is None or not row.guide.low > 0:
+    if row.guide is None or not 0 < row.guide.low <= row.guide.high < inf:
         return
     half = STRIP / 2 - 1
     if row.guide.high > row.guide.low:
@@ -220,11 +248,11 @@ def _spread(axes: Axes, row: Row, middle: float, scale: Scale) -> None:
     if not isfinite(spread.median):
         return
     least = scale.limits[0]
-    if spread.median <= 0:  # off the scale, to the left
+    if spread.median < least:  # off the scale, to the left
         axes.plot(least, middle, marker=4, markersize=9, color=mark, clip_on=False, zorder=4)
         return
     axes.plot(
-        [max(spread.low, least), spread.high],
+        [max(spread.low, least), min(spread.high, scale.limits[1])],
         [middle, middle],
         color=mark,
         alpha=0.45,
@@ -233,7 +261,7 @@ def _spread(axes: Axes, row: Row, middle: float, scale: Scale) -> None:
         clip_on=False,
         zorder=2,
     )
-    if row.minimum > 0:
+    if row.minimum >= least:
         axes.plot(
             [row.minimum, row.minimum],
             [middle - 7, middle + 7],
@@ -288,7 +316,10 @@ def _ladder_in_words(rows: Sequence[Row]) -> str:
     measured = [row for row in rows if isfinite(row.spread.median)]
     if not measured:
         return "Nothing was measured."
-    said = "; ".join(f"{printable(row.name)} {duration(row.spread.median)}" for row in measured)
+    said = "; ".join(
+        f"{one_line(row.name)} {duration(row.spread.median)}{', unstable' if row.unstable else ''}"
+        for row in measured
+    )
     return f"Medians on a logarithmic axis: {said}. All numbers are in the table below."
 
 
@@ -302,8 +333,8 @@ SERIES = (
     ("series-4", "D", (0, (7, 2, 1.5, 2))),
     ("series-5", "v", (0, (3, 1))),
 )
-WIDTH, HEIGHT = 360.0, 250.0
-LEFT, RIGHT, TOP, BOTTOM = 52.0, 228.0, 14.0, 206.0
+WIDTH, HEIGHT = 360.0, 266.0
+LEFT, RIGHT, TOP, BOTTOM = 52.0, 228.0, 30.0, 222.0
 LABEL, LABEL_GAP = 11.0, 12.0
 
 ROOM = 1.2  # beyond the outermost lines, for marks that lie on them
@@ -316,7 +347,7 @@ def curve(found: Curve, prefix: str) -> str:
     """Its series, each with the spread of every point, as SVG."""
     paper = Paper(WIDTH, HEIGHT)
     axes = paper.axes(LEFT, TOP, RIGHT - LEFT, BOTTOM - TOP)
-    series = [(printable(name), plottable(points)) for name, points in found.series.items()]
+    series = [(one_line(name), plottable(points)) for name, points in found.series.items()]
     counts = sorted({count for _, points in series for count, _ in points})
     values = [value for _, points in series for _, spread in points
               for value in (spread.low, spread.median, spread.high)]  # fmt: skip
@@ -329,7 +360,7 @@ def curve(found: Curve, prefix: str) -> str:
     for (_, points), style in zip(series, _styles(), strict=False):
         _plot(axes, points, style)
     _names(axes, series)
-    return paper.svg(prefix, printable(found.title), curve_in_words(found))
+    return paper.svg(prefix, one_line(found.title), curve_in_words(found))
 
 
 def plottable(points: Points) -> Points:
@@ -375,12 +406,23 @@ def _grid(axes: Axes, scale: Scale, counts: Sequence[float], found: Curve) -> No
                 transform=IdentityTransform(), clip_on=False,
             )  # fmt: skip
             taken = x + half
-    words = wrapped(printable(found.counted), LABEL, RIGHT - LEFT + 40, 1)[0]
+    unit = wrapped(_axis(one_line(found.unit)), LABEL, WIDTH, 1)[0]
+    axes.text(
+        0, HEIGHT - 9, unit, color=COLOURS["soft"], fontsize=LABEL,
+        verticalalignment="center_baseline", transform=IdentityTransform(), parse_math=False,
+        clip_on=False,
+    )  # fmt: skip
+    words = wrapped(one_line(found.counted), LABEL, RIGHT - LEFT + 40, 1)[0]
     axes.text(
         (LEFT + RIGHT) / 2, HEIGHT - BOTTOM - 32, words, color=COLOURS["soft"], fontsize=LABEL,
         horizontalalignment="center", verticalalignment="center_baseline",
         transform=IdentityTransform(), parse_math=False, clip_on=False,
     )  # fmt: skip
+
+
+def _axis(unit: str) -> str:
+    """What the vertical axis shows; times have their unit at each tick."""
+    return f"time{unit[2:]}" if is_time(unit) else unit
 
 
 def _plot(axes: Axes, points: Points, style: tuple[str, str, object]) -> None:
@@ -455,18 +497,19 @@ def _place(axes: Axes, x: float, y: float, words: str, colour: str, align: str) 
 
 def curve_in_words(found: Curve) -> str:
     """From its first point to its last, and how many times as much that is."""
-    said, unit = [], printable(found.unit)
-    for name, points in found.series.items():
+    said, unit = [], one_line(found.unit)
+    for name, given in found.series.items():
+        points = [(count, spread) for count, spread in given if isfinite(spread.median)]
         if not points:
             continue
         (least, first), (most, last) = points[0], points[-1]
-        words = f"{printable(name)}: {quantity(first.median, unit)} at {amount(least)}"
+        words = f"{one_line(name)}: {quantity(first.median, unit)} at {amount(least)}"
         if most != least:
             words += f", {quantity(last.median, unit)} at {amount(most)}"
-            if first.median > 0 and isfinite(last.median):
+            if first.median > 0:
                 words += f", {amount_of_growth(last.median / first.median)}"
         said.append(words)
-    axes = f"{unit} by {printable(found.counted)}, both axes logarithmic."
+    axes = f"{unit} by {one_line(found.counted)}, both axes logarithmic."
     return f"{axes} {'; '.join(said)}." if said else axes
 
 
