@@ -39,8 +39,9 @@ def duration(nanoseconds: float) -> str:
 
 def plainly(nanoseconds: float) -> str:
     """A time that nobody measured: of a tick, or of the guide."""
-    text = duration(nanoseconds)
-    number, _, unit = text.partition(" ")
+    number, _, unit = duration(nanoseconds).partition(" ")
+    if not unit:
+        return number
     return f"{float(number.replace(',', '')):g} {unit}"
 
 

@@ -65,7 +65,9 @@ dd { margin: 0; }
 summary { cursor: pointer; }
 @media (forced-colors: active) { .track { border: 1px solid CanvasText; } }
 @media print { * { -webkit-print-color-adjust: exact; print-color-adjust: exact; }
-  body { max-width: none; font-size: 10pt; } tr, ul.findings > li { break-inside: avoid; }
+  body { max-width: none; padding: 0; font-size: 10pt; } table { font-size: 8pt; }
+  td.time { min-width: 5rem; } th[scope=row], td[data-label=findings] { min-width: 0; }
+  th, td { overflow-wrap: anywhere; } tr, ul.findings > li { break-inside: avoid; }
   h2, h3 { break-after: avoid; } }
 @media screen and (max-width: 45rem) {
   thead { position: absolute; clip-path: inset(50%); height: 1px; overflow: hidden; }
@@ -198,8 +200,10 @@ def _spot(spot: Spot) -> str:
 
 def _imports(times: Times) -> Iterator[str]:
     """A time-line: each bar begins when the import does, and those inside are below it."""
-    total = times.total or 1.0
-    shown = [one for one in times.imports if one.seconds >= LEAST_SHARE * total]
+    # What timed them began before what timed the whole: the line is from the first to the last.
+    first = min(one.start for one in times.imports)
+    length = max(one.start + one.seconds for one in times.imports) - first or 1.0
+    shown = [one for one in times.imports if one.seconds >= LEAST_SHARE * length]
     shown = shown[:MOST_IMPORTS]
     left = len(times.imports) - len(shown)
     yield f"<details open><summary>Imports: {len(times.imports)}, in the order in which they begin"
@@ -210,20 +214,20 @@ def _imports(times: Times) -> Iterator[str]:
         yield f'<th role="columnheader" scope="col"{kind}>{heading}</th>'
     yield '</tr></thead><tbody role="rowgroup">'
     for one in shown:
-        yield _import_row(one, times, total)
+        yield _import_row(one, times, first, length)
     yield "</tbody></table>"
     if left:
         yield f"<p>{left} more are too short to be seen.</p>"
     yield "</details>"
 
 
-def _import_row(one: Import, times: Times, total: float) -> str:
+def _import_row(one: Import, times: Times, first: float, length: float) -> str:
     depth, parent = 0, one.parent
     while parent >= 0 and depth < DEEPEST_INDENT:
         depth, parent = depth + 1, times.imports[parent].parent
     kind = "own" if one.own else "dependencies"
-    start = min(one.start / total, 1.0)
-    width = min(one.seconds / total, 1.0 - start)
+    start = min((one.start - first) / length, 1.0)
+    width = min(one.seconds / length, 1.0 - start)
     bar = (
         f'<i class="gap" style="width:{start:.2%}"></i><i class="{kind}" style="width:{width:.2%}">'
     )

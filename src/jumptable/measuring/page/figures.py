@@ -89,7 +89,7 @@ NARROW = Layout("narrow", 360, left=8, right=352, size=13, names=236, stacked=Tr
 
 RATIO = 90.0  # how wide the column of ratios is: 99,999,999 times is not beside its median
 AXIS, BELOW, STRIP, GAP = 30.0, 4.0, 22.0, 10.0
-TICKS, TICK = 14.0, 11.5
+TICKS, TICK = 14.0, 12.0
 BOTH = 12.0
 
 
@@ -334,8 +334,8 @@ SERIES = (
     ("series-5", "v", (0, (3, 1))),
 )
 WIDTH, HEIGHT = 360.0, 266.0
-LEFT, RIGHT, TOP, BOTTOM = 52.0, 228.0, 30.0, 222.0
-LABEL, LABEL_GAP = 11.0, 12.0
+LEFT, RIGHT, TOP, BOTTOM = 54.0, 222.0, 30.0, 222.0
+LABEL, LABEL_GAP = 12.0, 10.0
 
 ROOM = 1.2  # beyond the outermost lines, for marks that lie on them
 
@@ -452,8 +452,11 @@ def _names(axes: Axes, series: Sequence[tuple[str, Points]]) -> None:
              if points]  # fmt: skip
     ends = [axes.transData.transform((points[-1][0], points[-1][1].median))
             for _, points, _ in shown]  # fmt: skip
-    blocks = [wrapped(name, LABEL, WIDTH - RIGHT - LABEL_GAP - 5) for name, _, _ in shown]
-    heights = [len(block) * LABEL * LINE for block in blocks]
+    for most in (3, 2, 1):  # lines of each name: of many, there is no room for more
+        blocks = [wrapped(name, LABEL, WIDTH - RIGHT - LABEL_GAP - 5, most) for name, _, _ in shown]
+        heights = [len(block) * LABEL * LINE for block in blocks]
+        if sum(heights) + 2 * len(heights) <= HEIGHT - TOP:
+            break
     wanted = [HEIGHT - end[1] for end in ends]
     for place, end, block, (_, _, style) in zip(
         apart(wanted, heights, HEIGHT), ends, blocks, shown, strict=True

@@ -102,6 +102,7 @@ dt { color: var(--soft); } dd { margin: 0; }
   h1 { font-size: 1.55rem; } h2 { margin-top: 2.4rem; }
   svg.wide { display: none; } svg.narrow { display: block; }
 }
+@media (max-width: 24rem) { header, main, footer { padding-left: .5rem; padding-right: .5rem; } }
 @media (max-width: 26rem) { dl { grid-template-columns: minmax(0, 1fr); gap: 0; }
   dd { margin-bottom: .5rem; } }
 @media print {
