@@ -66,8 +66,8 @@ summary { cursor: pointer; }
 @media (forced-colors: active) { .track { border: 1px solid CanvasText; } }
 @media print { * { -webkit-print-color-adjust: exact; print-color-adjust: exact; }
   body { max-width: none; padding: 0; font-size: 10pt; } table { font-size: 8pt; }
-  td.time { min-width: 5rem; } th[scope=row], td[data-label=findings] { min-width: 0; }
-  th, td { overflow-wrap: anywhere; } tr, ul.findings > li { break-inside: avoid; }
+  td.time { width: 24%; min-width: 0; } th[scope=row], td[data-label=findings] { min-width: 0; }
+  th[scope=row], code, td.file { overflow-wrap: anywhere; } tr, ul.findings > li { break-inside: avoid; }
   h2, h3 { break-after: avoid; } }
 @media screen and (max-width: 45rem) {
   thead { position: absolute; clip-path: inset(50%); height: 1px; overflow: hidden; }
