@@ -53,7 +53,7 @@ A4 = 718  # pixels between its margins of a centimetre
 def test_the_pages_fit_paper_and_are_light_on_it(
     written: dict[str, Path], diagnosis: Path, chromium: Browser
 ) -> None:
-    for path in (written["full"], written["extreme"], diagnosis):
+    for path in (written["full"], diagnosis):
         with opened(chromium, path) as (tab, _):
             tab.set_viewport_size({"width": A4, "height": 1000})
             tab.emulate_media(media="print", color_scheme="dark")

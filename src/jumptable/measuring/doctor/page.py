@@ -27,7 +27,8 @@ STYLE = """
 :root { --ground: #fff; --ink: #1c2024; --soft: #5b6470;
   --line: #d5dae0; --finding: #7a5ccc; --dependencies: #c77700; --own: #0b7f86;
   --error: #b3261e; --warning: #8a5a00; --note: #1b5fa8; --track: #eef1f4; }
-@media screen and (prefers-color-scheme: dark) { :root { --ground: #15181c; --ink: #e6e9ed; --soft: #a0a9b4;
+@media screen and (prefers-color-scheme: dark) { :root {
+  --ground: #15181c; --ink: #e6e9ed; --soft: #a0a9b4;
   --line: #39414b; --finding: #a995f0; --dependencies: #e8a23d; --own: #3fbcc3; --error: #ff8a80;
   --warning: #f0b94a; --note: #8ab8f0; --track: #22272e; } }
 * { box-sizing: border-box; }
@@ -67,8 +68,8 @@ summary { cursor: pointer; }
 @media print { * { -webkit-print-color-adjust: exact; print-color-adjust: exact; }
   body { max-width: none; padding: 0; font-size: 10pt; } table { font-size: 8pt; }
   td.time { width: 24%; min-width: 0; } th[scope=row], td[data-label=findings] { min-width: 0; }
-  th[scope=row], code, td.file { overflow-wrap: anywhere; } tr, ul.findings > li { break-inside: avoid; }
-  h2, h3 { break-after: avoid; } }
+  th[scope=row], code, td.file { overflow-wrap: anywhere; }
+  tr, ul.findings > li { break-inside: avoid; } h2, h3 { break-after: avoid; } }
 @media screen and (max-width: 45rem) {
   thead { position: absolute; clip-path: inset(50%); height: 1px; overflow: hidden; }
   table, tbody { display: block; } th, td { overflow-wrap: anywhere; }

@@ -128,7 +128,8 @@ def _summary(report: Report) -> str:
 KEYS = (
     ('<line x1="8" y1="12" x2="40" y2="12" class="k-spread"/><circle cx="24" cy="12" r="5" '
      'class="k-dot"/>',
-     "The dot is the median. The bar under it spans the quartiles: about half of all rounds lie on it."),
+     "The dot is the median. The bar under it spans the quartiles: about half of all rounds lie "
+     "on it."),
     ('<line x1="24" y1="4" x2="24" y2="20" class="k-least"/>',
      "The upright tick is the minimum: the least that any round took."),
     ('<rect x="6" y="3" width="36" height="18" class="k-band"/><path d="M6 3v18M42 3v18" '
@@ -150,8 +151,8 @@ def _unstable(rows: Sequence[Row]) -> str:
 
 def _how_to_read(rows: Sequence[Row]) -> Iterator[str]:
     yield '<section aria-labelledby="reading"><h2 id="reading">How to read it</h2>'
-    yield "<p>A row is one small call, or something to compare it with. The axis is logarithmic: each "
-    yield "line is ten times the one before it, so a small step to the right is a large step in "
+    yield "<p>A row is one small call, or something to compare it with. The axis is logarithmic: "
+    yield "each line is ten times the one before it, so a small step to the right is a large step in "
     yield 'cost.</p><ul class="key">'
     unstable = [(HOLLOW, _unstable(rows))] if any(row.unstable for row in rows) else []
     for drawn, words in (*KEYS, *unstable):
@@ -159,8 +160,8 @@ def _how_to_read(rows: Sequence[Row]) -> Iterator[str]:
     yield "</ul><p>The dashed line is at 1 µs. The guide's rule, for Go: a call that takes "
     yield "microseconds has a look-up or an open left in its hot path. Here it is a hint and not a "
     yield "law. jumptable remembers what it has opened and looked up, so asking again costs "
-    yield "nanoseconds; and a first open, arguments bound by reflection, a stock hook, a sandbox or "
-    yield "another process can take microseconds without either.</p></section>"
+    yield "nanoseconds; and a first open, arguments bound by reflection, a stock hook, a sandbox "
+    yield "or another process can take microseconds without either.</p></section>"
 
 
 # ---- the ladder -----------------------------------------------------------------------------

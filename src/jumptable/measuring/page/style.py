@@ -91,8 +91,8 @@ td .figure { white-space: nowrap; }
 .experiments .box { margin-bottom: 0; }
 .trials td, .trials th { padding: .25rem .8rem .25rem 0; }
 strong, h3, th, dt, dd, li { unicode-bidi: isolate; }
-.bar { display: block; forced-color-adjust: none; height: 4px; margin-top: .3rem; border-radius: 2px;
-  background: var(--series-4); min-width: 2px; }
+.bar { display: block; forced-color-adjust: none; height: 4px; margin-top: .3rem;
+  border-radius: 2px; background: var(--series-4); min-width: 2px; }
 .verdict { margin-top: .6rem; font-weight: 600; }
 dl { display: grid; grid-template-columns: fit-content(40%) minmax(0, 1fr); gap: .25rem 1.5rem;
   margin: 0; font-size: .9rem; }
