@@ -11,6 +11,7 @@ __all__ = ["TIMES", "amount", "compact", "duration", "is_time", "one_line", "pla
 
 TIMES = "\N{MULTIPLICATION SIGN}"
 LEAST = 0.005  # nanoseconds: of less, the two digits that are shown are zeros
+LEAST_RATIO = 0.0005  # of less, the three places that are shown are zeros
 STEPS = ((1.0, "ns"), (1e3, "µs"), (1e6, "ms"), (1e9, "s"))
 
 
@@ -18,7 +19,7 @@ def three_digits(value: float) -> str:
     """Without an exponent, and without digits that nobody measured; at most three places."""
     if not isfinite(value):
         return "-"
-    if value == 0:
+    if abs(value) < LEAST_RATIO:
         return "0"
     rounded = round(value, 2 - floor(log10(abs(value))))
     places = 2 - floor(log10(abs(rounded)))  # 9.996 has become 10.0

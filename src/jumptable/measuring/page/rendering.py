@@ -152,8 +152,8 @@ def _unstable(rows: Sequence[Row]) -> str:
 def _how_to_read(rows: Sequence[Row]) -> Iterator[str]:
     yield '<section aria-labelledby="reading"><h2 id="reading">How to read it</h2>'
     yield "<p>A row is one small call, or something to compare it with. The axis is logarithmic: "
-    yield "each line is ten times the one before it, so a small step to the right is a large step in "
-    yield 'cost.</p><ul class="key">'
+    yield "each line is ten times the one before it, so a small step to the right is a large step "
+    yield 'in cost.</p><ul class="key">'
     unstable = [(HOLLOW, _unstable(rows))] if any(row.unstable for row in rows) else []
     for drawn, words in (*KEYS, *unstable):
         yield f'<li><svg viewBox="0 0 48 24" aria-hidden="true">{drawn}</svg>{words}</li>'
