@@ -143,6 +143,22 @@ def test_what_is_wrong_with_a_page_is_seen(chromium: Browser, bad: Path) -> None
         assert words in said
 
 
+BAR = r'"gap" style="width:([\d.]+)%"></i><i class="\w+" style="width:([\d.]+)%'
+
+
+def test_every_import_is_on_its_time_line(diagnosis: Path) -> None:
+    """From the first's beginning to the last's end, though other clocks timed the whole."""
+    lines = re.split("<details", diagnosis.read_text("utf-8"))[1:]
+    assert lines
+    for line in lines:
+        bars = re.findall(BAR, line)
+        assert min(float(start) for start, _ in bars) == 0
+        assert all(float(width) > 0 for _, width in bars)
+        assert max(float(start) + float(width) for start, width in bars) == pytest.approx(
+            100, abs=1
+        )
+
+
 def test_the_pages_are_valid(written: dict[str, Path], diagnosis: Path, bad: Path) -> None:
     said = invalid(*written.values(), diagnosis, bad)
     assert any("img" in line and "alt" in line for line in said)

@@ -64,7 +64,7 @@ li.note { border-color: var(--note) !important; } li.note b { color: var(--note)
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1rem; }
 dd { margin: 0; }
 summary { cursor: pointer; }
-@media (forced-colors: active) { .track { border: 1px solid CanvasText; } }
+@media (forced-colors: active) { .track { border: 1px solid; } }
 @media print { * { -webkit-print-color-adjust: exact; print-color-adjust: exact; }
   body { max-width: none; padding: 0; font-size: 10pt; } table { font-size: 8pt; }
   td.time { width: 24%; min-width: 0; } th[scope=row], td[data-label=findings] { min-width: 0; }
