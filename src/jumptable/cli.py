@@ -323,10 +323,15 @@ def _bench(options: argparse.Namespace) -> int:
     if clash:
         return _refuse(f"bench: {clash}")
     if options.html is not None:
+        # Drawn after minutes of measuring: what keeps it from being drawn is said before.
+        from .measuring import page
+
         try:
-            import matplotlib  # noqa: F401
-        except ImportError:
-            return _refuse('bench --html needs matplotlib: pip install "jumptable[bench]"')
+            page.drawer()
+        except page.MatplotlibMissingError as error:
+            return _refuse(f"bench {error}")
+        except Exception as error:
+            return _refuse(f"bench --html: matplotlib cannot be used: {error}")
     from .measuring import command
 
     return command.run(options, _refuse, _cannot_write)

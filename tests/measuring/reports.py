@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from math import nan
+from math import inf, nan
 
 from jumptable.measuring.results import Curve, Experiment, Guide, Report, Row, Run, Trial
 from jumptable.measuring.timing import Spread
 
-__all__ = ["HOSTILE", "full", "hostile", "row", "spread"]
+__all__ = ["HOSTILE", "extreme", "full", "hostile", "row", "spread"]
 
 HOSTILE = """<script>alert("1")</script> & ' $x^2$ </title></svg>--> \x1b[31m \x00 \ud800 \u202e"""
 COUNTS = (1, 3, 10, 30, 100, 300, 1000)
@@ -110,3 +110,26 @@ def hostile() -> Report:
         [Experiment(name, [Trial(name, spread(5.0), name)], name, name) for name in names],
         list(names),
     )
+
+
+def extreme() -> Report:
+    """From less than a clock tells to a second; more series and points than have room."""
+    rows = [
+        row("far less than the clock can tell", ns=1e-9),
+        row("a hundredth", ns=0.011, drift=0.4),
+        row("one call that has quite a long name and takes a long time", ns=9.9e8),
+        row("a guide without an end", ns=5.0, guide=Guide("odd", 1, inf)),
+    ]
+    series = {
+        f"series number {number} with a name": [
+            (count, spread(10.0 + number)) for count in (1, 2, 3)
+        ]
+        for number in range(12)
+    }
+    curves = [
+        Curve("Many series", "", "things", "bytes", series),
+        Curve("Many points", "", "n", "ns", {"a": [(n, spread(5.0)) for n in range(1, 60)]}),
+        Curve("Far", "", "n", "ns", {"a": [(10**n, spread(100.0**n)) for n in range(6)]}),
+        Curve("One point", "", "n", "ns", {"a": [(5, spread(1.0))]}),
+    ]
+    return Report({}, rows, curves)

@@ -114,6 +114,19 @@ def test_two_reports_do_not_go_to_one_place(tmp_path: Path, both: tuple[str, str
     assert "--json" in done.stderr and "--html" in done.stderr
 
 
+def test_html_with_a_matplotlib_that_does_not_work_is_refused_before_measuring(
+    tmp_path: Path,
+) -> None:
+    done = run(
+        "bench",
+        "--html",
+        str(tmp_path / "page.html"),
+        before="import os\nos.environ['MPLBACKEND'] = 'no such'",
+    )
+    assert done.returncode == 2 and "bench --html: matplotlib cannot be used: " in done.stderr
+    assert "Traceback" not in done.stderr and not list(tmp_path.iterdir())
+
+
 def test_html_needs_matplotlib(tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     done = run("bench", "--html", str(page), before="sys.modules['matplotlib'] = None")

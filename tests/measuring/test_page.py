@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
 from math import inf, nan
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 from tests.measuring.reports import HOSTILE, full, hostile, row, spread
 
-from jumptable.measuring import page
+from jumptable.measuring import page, wording
+from jumptable.measuring.page import style
 from jumptable.measuring.results import Curve, Guide, Report
 from jumptable.measuring.timing import Spread
 from jumptable.measuring.wording import TIMES
@@ -188,10 +192,105 @@ def test_every_figure_is_an_image_that_says_what_it_shows(text: str) -> None:
     assert "pluggy, stock" in words(hooks) and "1k" in words(hooks)
 
 
-def test_an_unstable_row_says_so_in_words(text: str) -> None:
-    said = [" ".join(words(svg)) for svg in svgs(text)]
-    assert sum("two threads (unstable)" in line for line in said) == 2
-    assert sum("(unstable)" in line for line in said) == 2
+def test_unstable_rows_are_marked_in_the_table_and_counted_once(text: str) -> None:
+    assert not any("unstable" in word for svg in svgs(text) for word in words(svg))
+    said = "counter add, unpadded, two threads 9.40 ns, unstable"
+    assert sum(said in description(svg) for svg in svgs(text)) == 2
+    assert "A hollow dot, for 1 of 10 rows, is unstable" in text
+    assert text.count('<span class="remark">unstable</span>') == 1
+    calm = page.render(report(row("a call", ns=5.0)))
+    assert "unstable" not in calm.lower()
+
+
+def test_nothing_is_claimed_that_a_row_of_the_ladder_refutes(text: str) -> None:
+    assert "a hint and not a law" in " ".join(text.split()) and "All but the guide's" in text
+
+
+def test_an_axis_says_what_it_shows() -> None:
+    points = {"a": [(1, spread(10.0)), (10, spread(20.0)), (100, Spread(nan, nan, nan))]}
+    curves = [Curve(unit, "", "n", unit, points) for unit in ("ns per call", "bytes")]
+    times, sizes = svgs(page.render(report(curves=curves)))
+    assert "time per call" in words(times) and "bytes" in words(sizes)
+    assert "a: 10 bytes at 1, 20 bytes at 10, 2 times." in description(sizes)
+
+
+def test_no_tick_is_at_less_than_a_clock_can_tell() -> None:
+    for svg in svgs(page.render(report(row("a", ns=1e-9), row("b", ns=2e5)))):
+        assert words(svg).count("0 ns") <= 1 and "0.01 ns" in words(svg)  # one is the row's
+        assert "1 ns" in words(svg) and "1 µs" in words(svg)
+
+
+def test_numbers_of_which_no_digit_is_shown_are_zero() -> None:
+    said = wording.three_digits(0.0004), wording.duration(0.004), wording.plainly(0.001)
+    assert said == ("0", "0 ns", "0 ns")
+    assert wording.three_digits(0.0006) == "0.001" and wording.duration(0.005) == "0.01 ns"
+    assert wording.plainly(inf) == wording.amount(inf) == wording.amount(nan) == "-"
+
+
+def test_the_ends_of_lines_are_spaces() -> None:
+    reason = "the compiler said:\n  error:\r\n\tno"
+    text = page.render(report(row("a\nb", ns=5.0), row("c", missing=reason)))
+    assert "the compiler said: error: no" in text and "\\n" not in text
+    assert any("a b" in words(svg) for svg in svgs(text))
+
+
+def test_names_from_right_to_left_do_not_turn_what_follows_them() -> None:
+    (rule,) = re.findall(r"([^}\n]*){ unicode-bidi: isolate; }", style.STYLE)
+    assert {"strong", "th", "li", "dd"} <= {name.strip() for name in rule.split(",")}
+
+
+def luminance(colour: str) -> float:
+    shares = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    linear = [share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4
+              for share in shares]  # fmt: skip
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("scheme", [style.LIGHT, style.DARK])
+def test_what_is_drawn_stands_out(scheme: str) -> None:
+    """Text by 4.5 to 1, series' names too, and marks by 3 to 1, which is what WCAG asks for."""
+    colours = dict(re.findall(r"--([\w-]+): (#\w{6})", scheme))
+    least = {"ink": 4.5, "soft": 4.5, "warn": 4.5, "mark": 3.0, "guide": 3.0}
+    least |= {name: 4.5 for name in colours if name.startswith("series")}
+    for ground in ("ground", "panel"):
+        for name, wanted in least.items():
+            pair = sorted((luminance(colours[name]), luminance(colours[ground])))
+            assert (pair[1] + 0.05) / (pair[0] + 0.05) >= wanted, (name, ground)
+
+
+def test_what_matplotlib_draws_unasked_is_seen_in_the_dark() -> None:
+    from jumptable.measuring.page.drawing import Paper, as_it_comes
+
+    with as_it_comes():
+        paper = Paper(100, 100)
+        paper.axes(0, 0, 100, 100).plot([0, 1], [0, 1], color="#123456")
+        assert "stroke: currentColor" in paper.svg("a", "a", "a")
+
+
+def test_threads_that_render_at_once_leave_settings_as_they_were(text: str) -> None:
+    import matplotlib
+
+    before = dict(matplotlib.rcParams)
+    with ThreadPoolExecutor(3) as pool:
+        assert set(pool.map(lambda _: page.render(full()), range(3))) == {text}
+    assert dict(matplotlib.rcParams) == before
+
+
+def test_matplotlib_is_not_heard(tmp_path: Path) -> None:
+    """A folder that it cannot write to, and settings that it does not understand."""
+    (tmp_path / "a file").touch()
+    (tmp_path / "matplotlibrc").write_text("no.such.key: 3\nlines.linewidth: wide\n")
+    program = "import logging; from jumptable.measuring import page; page.drawer(); "
+    program += "assert not logging.getLogger('matplotlib').level"
+    for folder in (tmp_path, tmp_path / "a file"):
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={**os.environ, "MPLCONFIGDIR": str(folder)},
+        )
+        assert done.stderr == "" and done.stdout == ""
 
 
 def test_missing_rows_and_notes_are_listed(text: str) -> None:
@@ -269,8 +368,9 @@ def test_a_value_that_has_no_place_on_the_axis(value: float) -> None:
 
 
 def test_a_guide_of_nothing_draws_nothing() -> None:
-    ours = row("a call", ns=5.0, guide=Guide("odd", 0.0, 0.0))
-    assert len(svgs(page.render(report(ours, replace(ours, name="b"))))) == 2
+    for low, high in ((0.0, 0.0), (1.0, inf), (nan, nan)):
+        ours = row("a call", ns=5.0, guide=Guide("odd", low, high))
+        assert len(svgs(page.render(report(ours, replace(ours, name="b"))))) == 2
 
 
 def test_without_matplotlib_it_says_what_to_install() -> None:

@@ -6,10 +6,12 @@ from math import floor, isfinite, log10
 
 from .timing import Spread
 
-__all__ = ["TIMES", "amount", "compact", "duration", "is_time", "plainly", "printable", "quantity",
-           "quartiles", "ratio", "ratios"]  # fmt: skip
+__all__ = ["TIMES", "amount", "compact", "duration", "is_time", "one_line", "plainly", "printable",
+           "quantity", "quartiles", "ratio", "ratios"]  # fmt: skip
 
 TIMES = "\N{MULTIPLICATION SIGN}"
+LEAST = 0.005  # nanoseconds: of less, the two digits that are shown are zeros
+LEAST_RATIO = 0.0005  # of less, the three places that are shown are zeros
 STEPS = ((1.0, "ns"), (1e3, "µs"), (1e6, "ms"), (1e9, "s"))
 
 
@@ -17,7 +19,7 @@ def three_digits(value: float) -> str:
     """Without an exponent, and without digits that nobody measured; at most three places."""
     if not isfinite(value):
         return "-"
-    if value == 0:
+    if abs(value) < LEAST_RATIO:
         return "0"
     rounded = round(value, 2 - floor(log10(abs(value))))
     places = 2 - floor(log10(abs(rounded)))  # 9.996 has become 10.0
@@ -32,14 +34,15 @@ def duration(nanoseconds: float) -> str:
     fitting = [step for step in STEPS if nanoseconds >= 0.9995 * step[0]]
     size, unit = fitting[-1] if fitting else STEPS[0]
     value = nanoseconds / size
-    text = f"{value:.2f}" if value < 1 and value else three_digits(value)
-    return f"{text} {unit}"
+    text = f"{value:.2f}" if value >= LEAST else "0"
+    return f"{text if value < 1 else three_digits(value)} {unit}"
 
 
 def plainly(nanoseconds: float) -> str:
     """A time that nobody measured: of a tick, or of the guide."""
-    text = duration(nanoseconds)
-    number, _, unit = text.partition(" ")
+    number, _, unit = duration(nanoseconds).partition(" ")
+    if not unit:
+        return number
     return f"{float(number.replace(',', '')):g} {unit}"
 
 
@@ -56,7 +59,7 @@ def quantity(value: float, unit: str) -> str:
 
 def amount(value: float) -> str:
     """Whole numbers are exact."""
-    return f"{value:,.0f}" if value == round(value) else three_digits(value)
+    return f"{value:,.0f}" if isfinite(value) and value == round(value) else three_digits(value)
 
 
 def quartiles(spread: Spread, unit: str = "ns") -> str:
@@ -91,3 +94,8 @@ def compact(value: float) -> str:
 def printable(text: str) -> str:
     """Names and messages are a plugin's: what would direct a terminal is escaped."""
     return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
+
+
+def one_line(text: str) -> str:
+    """As `printable`, for a page: the ends of lines are spaces, as all white space is there."""
+    return printable(" ".join(text.split()))

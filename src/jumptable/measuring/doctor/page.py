@@ -27,7 +27,8 @@ STYLE = """
 :root { --ground: #fff; --ink: #1c2024; --soft: #5b6470;
   --line: #d5dae0; --finding: #7a5ccc; --dependencies: #c77700; --own: #0b7f86;
   --error: #b3261e; --warning: #8a5a00; --note: #1b5fa8; --track: #eef1f4; }
-@media (prefers-color-scheme: dark) { :root { --ground: #15181c; --ink: #e6e9ed; --soft: #a0a9b4;
+@media screen and (prefers-color-scheme: dark) { :root {
+  --ground: #15181c; --ink: #e6e9ed; --soft: #a0a9b4;
   --line: #39414b; --finding: #a995f0; --dependencies: #e8a23d; --own: #3fbcc3; --error: #ff8a80;
   --warning: #f0b94a; --note: #8ab8f0; --track: #22272e; } }
 * { box-sizing: border-box; }
@@ -46,6 +47,7 @@ th[scope=row] { font-weight: 600; min-width: 9rem; max-width: 20rem; }
 td.time { width: 40%; min-width: 8rem; } td[data-label=findings] { min-width: 8rem; }
 .track { display: flex; height: 1.1rem; background: var(--track); border-radius: 3px;
   overflow: hidden; }
+.track i, .key { forced-color-adjust: none; }
 .track i { display: block; flex: none; min-width: 1px; }
 .track i.gap { background: none; min-width: 0; }
 .finding { background: var(--finding); } .dependencies { background: var(--dependencies); }
@@ -62,7 +64,13 @@ li.note { border-color: var(--note) !important; } li.note b { color: var(--note)
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1rem; }
 dd { margin: 0; }
 summary { cursor: pointer; }
-@media (max-width: 45rem) {
+@media (forced-colors: active) { .track { border: 1px solid; } }
+@media print { * { -webkit-print-color-adjust: exact; print-color-adjust: exact; }
+  body { max-width: none; padding: 0; font-size: 10pt; } table { font-size: 8pt; }
+  td.time { width: 24%; min-width: 0; } th[scope=row], td[data-label=findings] { min-width: 0; }
+  th[scope=row], code, td.file { overflow-wrap: anywhere; }
+  tr, ul.findings > li { break-inside: avoid; } h2, h3 { break-after: avoid; } }
+@media screen and (max-width: 45rem) {
   thead { position: absolute; clip-path: inset(50%); height: 1px; overflow: hidden; }
   table, tbody { display: block; } th, td { overflow-wrap: anywhere; }
   tr { display: block; padding: .6rem 0; border-bottom: 1px solid var(--line); }
@@ -193,8 +201,10 @@ def _spot(spot: Spot) -> str:
 
 def _imports(times: Times) -> Iterator[str]:
     """A time-line: each bar begins when the import does, and those inside are below it."""
-    total = times.total or 1.0
-    shown = [one for one in times.imports if one.seconds >= LEAST_SHARE * total]
+    # What timed them began before what timed the whole: the line is from the first to the last.
+    first = min(one.start for one in times.imports)
+    length = max(one.start + one.seconds for one in times.imports) - first or 1.0
+    shown = [one for one in times.imports if one.seconds >= LEAST_SHARE * length]
     shown = shown[:MOST_IMPORTS]
     left = len(times.imports) - len(shown)
     yield f"<details open><summary>Imports: {len(times.imports)}, in the order in which they begin"
@@ -205,20 +215,20 @@ def _imports(times: Times) -> Iterator[str]:
         yield f'<th role="columnheader" scope="col"{kind}>{heading}</th>'
     yield '</tr></thead><tbody role="rowgroup">'
     for one in shown:
-        yield _import_row(one, times, total)
+        yield _import_row(one, times, first, length)
     yield "</tbody></table>"
     if left:
         yield f"<p>{left} more are too short to be seen.</p>"
     yield "</details>"
 
 
-def _import_row(one: Import, times: Times, total: float) -> str:
+def _import_row(one: Import, times: Times, first: float, length: float) -> str:
     depth, parent = 0, one.parent
     while parent >= 0 and depth < DEEPEST_INDENT:
         depth, parent = depth + 1, times.imports[parent].parent
     kind = "own" if one.own else "dependencies"
-    start = min(one.start / total, 1.0)
-    width = min(one.seconds / total, 1.0 - start)
+    start = min((one.start - first) / length, 1.0)
+    width = min(one.seconds / length, 1.0 - start)
     bar = (
         f'<i class="gap" style="width:{start:.2%}"></i><i class="{kind}" style="width:{width:.2%}">'
     )

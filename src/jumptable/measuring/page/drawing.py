@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import re
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +23,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import TextToPath
+
+from .quiet import unheard
 
 __all__ = ["COLOURS", "Paper", "as_it_comes", "text_width", "wrapped"]
 
@@ -91,10 +94,14 @@ class Paper:
         return ElementTree.tostring(root, "unicode")
 
 
+# Settings, warnings and the level of a logger are the process's: who restores them must be alone.
+_drawing = threading.RLock()
+
+
 @contextmanager
 def as_it_comes() -> Iterator[None]:
     """Matplotlib with our settings, and none of the user's; all that draws is called in here."""
-    with matplotlib.rc_context():
+    with _drawing, unheard(), matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(SETTINGS)
         yield
@@ -137,11 +144,16 @@ def _restyle(element: ElementTree.Element) -> None:
     style = element.get("style")
     if style is not None:
         style = re.sub(r"font-family: [^;]*(; )?", "", style)
-        element.set("style", re.sub("#[0-9a-f]{6}", lambda found: VARIABLES[found[0]], style))
+        element.set("style", re.sub("#[0-9a-f]{6}", _variable, style))
     if element.get("transform", "").startswith("rotate(-0"):
         del element.attrib["transform"]
     if "d" in element.attrib:
         element.set("d", " ".join(element.attrib["d"].split()))
+
+
+def _variable(found: re.Match[str]) -> str:
+    """What matplotlib draws unasked is seen in the dark too."""
+    return VARIABLES.get(found[0], "currentColor")
 
 
 @lru_cache(maxsize=4096)

@@ -12,7 +12,8 @@ from types import ModuleType
 
 from ..results import Curve, Experiment, Guide, Report, Row, Trial
 from ..timing import Spread
-from ..wording import TIMES, amount, duration, plainly, printable, quantity, quartiles, ratios
+from ..wording import TIMES, amount, duration, one_line, plainly, quantity, quartiles, ratios
+from .quiet import unheard
 from .style import STYLE
 
 __all__ = ["MatplotlibMissingError", "drawer", "render"]
@@ -20,8 +21,8 @@ __all__ = ["MatplotlibMissingError", "drawer", "render"]
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 DIRECT = f"{TIMES} direct"
 LEAST_SHARE = 0.02
-UNSTABLE = "unstable: what it took changed while it was measured"
-HEADINGS = ("Call", "Median", "Minimum", "Quartiles", DIRECT, "Its quartiles", "The guide")
+UNSTABLE = "what it took changed by more than a tenth while it was measured"
+HEADINGS = ("Call", "Median", "Minimum", "Quartiles", DIRECT, "Its quartiles", "The guide, of Go")
 
 
 class MatplotlibMissingError(ImportError):
@@ -34,7 +35,8 @@ class MatplotlibMissingError(ImportError):
 def drawer() -> ModuleType:
     """What draws; asked for before minutes of measuring as well, since it may be missing."""
     try:
-        from . import figures
+        with unheard():
+            from . import figures
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "matplotlib":
             raise
@@ -48,15 +50,15 @@ def render(report: Report) -> str:
     body = [
         *_header(report),
         "<main>",
-        *_how_to_read(),
+        *_how_to_read(report.rows),
         *_ladder(report.rows, draw),
         *_curves(report.curves, draw),
         *_experiments(report.experiments),
         *_numbers(report.rows, report.curves),
         *_machine(report),
         "</main>",
-        "<footer><p>Written by <code>python -m jumptable bench --html</code>. Everything on this "
-        "page was measured on the machine above, in one go.</p></footer>",
+        "<footer><p>Written by <code>python -m jumptable bench --html</code>. All but the guide's "
+        "figures was measured on the machine above, in one go.</p></footer>",
     ]
     return "\n".join(
         [
@@ -75,7 +77,7 @@ def render(report: Report) -> str:
 
 
 def _text(value: object) -> str:
-    return escape(printable(str(value)))
+    return escape(one_line(str(value)))
 
 
 def _named(title: str) -> str:
@@ -126,28 +128,40 @@ def _summary(report: Report) -> str:
 KEYS = (
     ('<line x1="8" y1="12" x2="40" y2="12" class="k-spread"/><circle cx="24" cy="12" r="5" '
      'class="k-dot"/>',
-     "The dot is the median. The bar under it spans the quartiles: half of all rounds lie on it."),
+     "The dot is the median. The bar under it spans the quartiles: about half of all rounds lie "
+     "on it."),
     ('<line x1="24" y1="4" x2="24" y2="20" class="k-least"/>',
-     "The upright tick is the minimum: what it costs when nothing disturbs it."),
+     "The upright tick is the minimum: the least that any round took."),
     ('<rect x="6" y="3" width="36" height="18" class="k-band"/><path d="M6 3v18M42 3v18" '
      'class="k-edge"/>',
-     "The band behind a row is what the guide says of plugins in Go; a diamond, a single "
-        "figure."),
-    ('<circle cx="24" cy="12" r="5" class="k-open"/>',
-     "A hollow dot is unstable: the cost changed while it was measured. Run it again."),
+     "The band behind a row is not measured: it is what the guide that jumptable started from "
+     "says of the same step in Go. A diamond is a single figure."),
 )  # fmt: skip
+HOLLOW = '<circle cx="24" cy="12" r="5" class="k-open"/>'
 
 
-def _how_to_read() -> Iterator[str]:
+def _unstable(rows: Sequence[Row]) -> str:
+    """How many, said once: a mark at every row would drown what the rows say."""
+    shaky, measured = sum(row.unstable for row in rows), len(_measured(rows))
+    return (
+        f"A hollow dot, for {shaky} of {measured} rows, is unstable: {UNSTABLE}. Run it again when "
+        "nothing else runs."
+    )
+
+
+def _how_to_read(rows: Sequence[Row]) -> Iterator[str]:
     yield '<section aria-labelledby="reading"><h2 id="reading">How to read it</h2>'
-    yield "<p>Every row is one way to make one small call. The axis is logarithmic: each "
-    yield "line is ten times the one before it, so a small step to the right is a large step in "
-    yield 'cost.</p><ul class="key">'
-    for drawn, words in KEYS:
+    yield "<p>A row is one small call, or something to compare it with. The axis is logarithmic: "
+    yield "each line is ten times the one before it, so a small step to the right is a large step "
+    yield 'in cost.</p><ul class="key">'
+    unstable = [(HOLLOW, _unstable(rows))] if any(row.unstable for row in rows) else []
+    for drawn, words in (*KEYS, *unstable):
         yield f'<li><svg viewBox="0 0 48 24" aria-hidden="true">{drawn}</svg>{words}</li>'
-    yield "</ul><p>One rule covers most of it: a call through a plugin takes nanoseconds. What "
-    yield "lies right of the dashed line, at 1 µs, has a look-up, an open or another process in "
-    yield "its hot path.</p></section>"
+    yield "</ul><p>The dashed line is at 1 µs. The guide's rule, for Go: a call that takes "
+    yield "microseconds has a look-up or an open left in its hot path. Here it is a hint and not a "
+    yield "law. jumptable remembers what it has opened and looked up, so asking again costs "
+    yield "nanoseconds; and a first open, arguments bound by reflection, a stock hook, a sandbox "
+    yield "or another process can take microseconds without either.</p></section>"
 
 
 # ---- the ladder -----------------------------------------------------------------------------
@@ -176,7 +190,7 @@ def _ladder(rows: Sequence[Row], draw: ModuleType) -> Iterator[str]:
         shown = [row for row in members if not row.missing]
         for layout in (draw.WIDE, draw.NARROW) if shown else ():
             yield draw.ladder(
-                shown, scale, layout, f"group-{number}-{layout.name}", printable(title)
+                shown, scale, layout, f"group-{number}-{layout.name}", one_line(title)
             )
         yield from _missing([(row.name, row.missing) for row in members if row.missing])
         yield "</section>"
@@ -273,10 +287,12 @@ def _numbers(rows: Sequence[Row], curves: Sequence[Curve]) -> Iterator[str]:
 def _row_numbers(rows: Sequence[Row]) -> Iterator[str]:
     yield '<div class="box" tabindex="0" role="group" aria-label="The ladder">'
     yield '<table class="full"><caption><span><strong>The ladder</strong>: time for one call. '
-    yield f"{DIRECT}: how many times as long as the direct call, in the same rounds.</span>"
-    yield "</caption><thead><tr>"
+    yield f"{DIRECT}: how many times as long as the direct call, in the same rounds."
+    if any(row.unstable for row in rows):
+        yield f"Unstable: {UNSTABLE}."
+    yield "</span></caption><thead><tr>"
     for heading in HEADINGS:
-        number = "" if heading in ("Call", "The guide") else ' class="number"'
+        number = "" if heading in (HEADINGS[0], HEADINGS[-1]) else ' class="number"'
         yield f'<th scope="col"{number}>{heading}</th>'
     yield "</tr></thead>"
     for group, members in _groups(rows).items():
@@ -290,8 +306,8 @@ def _row_numbers(rows: Sequence[Row]) -> Iterator[str]:
 
 def _number_row(row: Row) -> str:
     about = f'<span class="about">{_text(row.about)}</span>' if row.about else ""
-    remark = f'<strong class="remark">{UNSTABLE}</strong>' if row.unstable else ""
-    name = f'<tr><th scope="row">{_named(row.name)}{about}{remark}</th>'
+    remark = ' <span class="remark">unstable</span>' if row.unstable else ""
+    name = f'<tr><th scope="row">{_named(row.name)}{remark}{about}</th>'
     if row.missing or not isfinite(row.spread.median):
         why = f"missing: {_text(row.missing)}" if row.missing else "not measured"
         return f'{name}<td colspan="5" class="soft">{why}</td><td>{_guide(row.guide)}</td></tr>'

@@ -17,10 +17,19 @@ DARK = """
   --series-5: #f08bb8;
 """
 
+# Of somebody who chose their own: shapes and dashes tell apart what colours did.
+FORCED = """
+  --ground: Canvas; --panel: Canvas; --ink: CanvasText; --soft: CanvasText; --line: GrayText;
+  --mark: CanvasText; --band: Canvas; --guide: LinkText; --warn: CanvasText;
+  --series-1: CanvasText; --series-2: CanvasText; --series-3: CanvasText; --series-4: CanvasText;
+  --series-5: CanvasText;
+"""
+
 STYLE = (
     f"""
 :root {{ {LIGHT} }}
 @media screen and (prefers-color-scheme: dark) {{ :root {{ {DARK} }} }}
+@media (forced-colors: active) {{ :root {{ {FORCED} }} }}
 """
     + """
 * { box-sizing: border-box; }
@@ -77,12 +86,13 @@ th[scope=rowgroup] { font-weight: 600; padding-top: 1.2rem; }
 .number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 .full { min-width: 48rem; } .full tbody th[scope=row] { width: 17rem; min-width: 12rem; }
 .about { display: block; color: var(--soft); font-size: .8125rem; }
-.remark { display: block; color: var(--warn); font-size: .8125rem; font-weight: 600; }
+.remark { color: var(--warn); font-size: .8125rem; }
 td .figure { white-space: nowrap; }
 .experiments .box { margin-bottom: 0; }
 .trials td, .trials th { padding: .25rem .8rem .25rem 0; }
-.bar { display: block; height: 4px; margin-top: .3rem; border-radius: 2px;
-  background: var(--series-4); min-width: 2px; }
+strong, h3, th, dt, dd, li { unicode-bidi: isolate; }
+.bar { display: block; forced-color-adjust: none; height: 4px; margin-top: .3rem;
+  border-radius: 2px; background: var(--series-4); min-width: 2px; }
 .verdict { margin-top: .6rem; font-weight: 600; }
 dl { display: grid; grid-template-columns: fit-content(40%) minmax(0, 1fr); gap: .25rem 1.5rem;
   margin: 0; font-size: .9rem; }
@@ -92,6 +102,7 @@ dt { color: var(--soft); } dd { margin: 0; }
   h1 { font-size: 1.55rem; } h2 { margin-top: 2.4rem; }
   svg.wide { display: none; } svg.narrow { display: block; }
 }
+@media (max-width: 24rem) { header, main, footer { padding-left: .5rem; padding-right: .5rem; } }
 @media (max-width: 26rem) { dl { grid-template-columns: minmax(0, 1fr); gap: 0; }
   dd { margin-bottom: .5rem; } }
 @media print {
@@ -101,7 +112,7 @@ dt { color: var(--soft); } dd { margin: 0; }
   .experiments { grid-template-columns: minmax(0, 1fr); }
   svg.figure, tr, .curves > section, .experiments > section, .key { break-inside: avoid; }
   h2, h3 { break-after: avoid; }
-  * { -webkit-print-color-adjust: exact; }
+  * { -webkit-print-color-adjust: exact; print-color-adjust: exact; }
   .box { overflow: visible; } .full { min-width: 0; }
   table, .about { font-size: 7.5pt; } .full tbody th[scope=row] { min-width: 0; }
   .full th, .full td { padding-right: .5rem; }
