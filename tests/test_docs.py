@@ -89,7 +89,6 @@ def first_comment(path: Path) -> str:
 def test_every_example_is_one_that_is_tested(page: str) -> None:
     """Each kind of block, on each page, is some test's here; a new page or kind needs one."""
     tested = {
-        "docs/benchmarks.md": set[str](),  # commands alone
         "README.md": {"python"},
         "docs/benchmarks.md": set(),
         "docs/counters.md": {"python", "c", "cython"},
@@ -526,11 +525,11 @@ def shape(text: str) -> list[str]:
 @needs_compiler
 def test_commands_of_the_benchmarks() -> None:
     """That they are ones; what they do is tests/measuring/test_cli.py's to run."""
-    ((kind, text),) = blocks("docs/benchmarks.md")
-    assert kind == ""
-    for line in text.splitlines():
+    found = blocks("docs/benchmarks.md")
+    assert {kind for kind, _ in found} == {""}
+    for line in "".join(text for _, text in found).splitlines():
         command, _ = re.split(r"\s{2,}", line)
-        interpreter, *words = command.split(" ")
+        interpreter, *words = shlex.split(command)
         assert (interpreter, words[:3]) == ("python", ["-m", "jumptable", "bench"])
         assert cli._parser().parse_args(words[2:]).command == "bench"
 
