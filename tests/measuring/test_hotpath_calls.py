@@ -18,7 +18,7 @@ from tests.measuring.test_hotpath import plant_import, plant_look_up, plant_open
 
 import jumptable as jt
 from jumptable.measuring.hotpath import HotPath, bench
-from jumptable.measuring.hotpath.paths import Found, pretty
+from jumptable.measuring.hotpath.paths import Found
 from jumptable.measuring.timing import Spread
 
 pytestmark = pytest.mark.thread_unsafe(reason="each counts for its own thread; seconds add up")
@@ -210,11 +210,11 @@ def one_found(share: float | None, line: int = 14) -> Found:
     [
         (
             made(2310, one_found(0.92)),
-            "handle() costs 2.31 us a call, 92 % of it in a look-up at host.py:14: do better.",
+            "handle() costs 2.31 µs a call, 92 % of it in a look-up at host.py:14: do better.",
         ),
         (
             made(2310, one_found(0.7), one_found(0.2, 15)),
-            "handle() costs 2.31 us a call, 90 % of it in 2 places, most in a look-up at "
+            "handle() costs 2.31 µs a call, 90 % of it in 2 places, most in a look-up at "
             "host.py:14 (70 %): do better.",
         ),
         (
@@ -233,16 +233,10 @@ def one_found(share: float | None, line: int = 14) -> Found:
         ),
         (
             made(61000),
-            "handle() costs 61.0 us a call, and no open, look-up, bind or signature check was "
+            "handle() costs 61.0 µs a call, and no open, look-up, bind or signature check was "
             "inside it: it is the work itself.",
         ),
     ],
 )
 def test_verdicts(found: HotPath, verdict: str) -> None:
     assert found.verdict == verdict
-
-
-def test_times_are_readable() -> None:
-    shown = [pretty(ns) for ns in (0.4, 61.04, 999.4, 999.9, 2310, 23100, 2.31e6, 5e9)]
-    assert shown == ["0.4 ns", "61.0 ns", "999 ns", "1.00 us", "2.31 us", "23.1 us", "2.31 ms",
-                     "5.00 s"]  # fmt: skip

@@ -5,15 +5,15 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from time import perf_counter
 
 from . import comparison, files, ladder, machine, report, saved
-from .results import Report
+from .results import Report, Row
 from .workers import Crew, merged
 
-__all__ = ["chosen", "measured", "notes", "run"]
+__all__ = ["chosen", "finish", "measured", "notes", "older", "run"]
 
 PROCESSES, ROUNDS, QUICK_ROUNDS = 3, 1_500, 300
 # Status: something is slower than the threshold allows.
@@ -27,14 +27,9 @@ Refuse = Callable[[str], int]
 
 def run(options: argparse.Namespace, refuse: Refuse, cannot_write: files.CannotWrite) -> int:
     """Measure, show, write and compare; the exit status."""
-    old = None
-    if options.compare is not None:
-        try:
-            old = saved.load(options.compare)
-        except OSError as error:
-            return refuse(f"bench: cannot read {options.compare!r}: {error.strerror}")
-        except saved.NotResultsError as error:
-            return refuse(f"bench: cannot compare with {options.compare!r}: {error}")
+    old = older(options, refuse)
+    if isinstance(old, int):
+        return old
     failed = files.check_all((options.json, options.html), cannot_write)
     if failed is not None:
         return failed
@@ -49,20 +44,41 @@ def run(options: argparse.Namespace, refuse: Refuse, cannot_write: files.CannotW
         return refuse(f"bench: nothing could be measured: {'; '.join(found.notes)}")
     if "-" not in (options.json, options.html):
         report.print_report(found)
-    status = INTERRUPTED if interrupted else 0
+    texts = (
+        (options.json, lambda: json.dumps(saved.document(found), indent=1) + "\n"),
+        (options.html, lambda: _page(found)),
+    )
+    return finish(options, old, found.rows, INTERRUPTED if interrupted else 0, texts, cannot_write)
+
+
+def older(options: argparse.Namespace, refuse: Refuse) -> saved.Saved | int | None:
+    """What --compare names, None without it; the exit status if that cannot be read."""
+    if options.compare is None:
+        return None
+    try:
+        return saved.load(options.compare)
+    except OSError as error:
+        return refuse(f"bench: cannot read {options.compare!r}: {error.strerror}")
+    except saved.NotResultsError as error:
+        return refuse(f"bench: cannot compare with {options.compare!r}: {error}")
+
+
+def finish(
+    options: argparse.Namespace,
+    old: saved.Saved | None,
+    rows: Sequence[Row],
+    status: int,
+    texts: Iterable[tuple[str | None, Callable[[], str]]],
+    cannot_write: files.CannotWrite,
+) -> int:
+    """Compare with the older run and write what is asked for; the exit status, if none is yet."""
     if old is not None:
-        compared = comparison.compare(old, found.rows, options.threshold / 100, ladder.YARDSTICK)
+        compared = comparison.compare(old, rows, options.threshold / 100, ladder.YARDSTICK)
         with _printing_to_stderr("-" in (options.json, options.html)):
             report.print_comparison(compared, options.threshold / 100)
         if compared.named(comparison.SLOWER) and not status:
             status = SLOWER
-    failed = files.write_all(
-        (
-            (options.json, lambda: json.dumps(saved.document(found), indent=1) + "\n"),
-            (options.html, lambda: _page(found)),
-        ),
-        cannot_write,
-    )
+    failed = files.write_all(texts, cannot_write)
     return status if failed is None else failed
 
 

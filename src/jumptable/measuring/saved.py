@@ -29,8 +29,8 @@ class NotResultsError(Exception):
     """The file is none that ``--json`` or pyperf writes; the message says what is wrong."""
 
 
-def document(report: Report) -> dict[str, object]:
-    """All that was found, as JSON that pyperf loads."""
+def document(report: Report, beside: Mapping[str, object] | None = None) -> dict[str, object]:
+    """All that was found, as JSON that pyperf loads; ``beside`` is added to what it skips."""
     facts = {name.replace(" ", "_"): fact for name, fact in report.machine.items() if fact != ""}
     rows = [row for row in report.rows if row.runs]
     missing = {row.name: row.missing for row in report.rows if not row.runs}
@@ -43,6 +43,7 @@ def document(report: Report) -> dict[str, object]:
             "notes": list(report.notes),
             "curves": [_plain(asdict(curve)) for curve in report.curves],
             "experiments": [_plain(asdict(experiment)) for experiment in report.experiments],
+            **{name: _plain(value) for name, value in (beside or {}).items()},
         },
     }
 

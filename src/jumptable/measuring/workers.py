@@ -14,13 +14,13 @@ import os
 import pickle
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import IO, Any
 
+from .interpreter import command
 from .results import Row
 
 __all__ = ["Crew", "merged"]
@@ -46,7 +46,7 @@ class Crew:
         with (
             self._passing_interrupts_on(),
             subprocess.Popen(
-                _command({"what": what, **job}),
+                command("jumptable.measuring.worker", "main", {"what": what, **job}),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 **options,
@@ -99,17 +99,6 @@ class Crew:
             elif os.name == "posix":  # elsewhere Ctrl-C reaches it as well
                 process.send_signal(signal.SIGINT)
         self.interrupted = True
-
-
-def _command(job: dict[str, Any]) -> list[str]:
-    # The path first: it may be where this package is. What is no str, import ignores too.
-    path = [str(entry) for entry in sys.path if isinstance(entry, str)]
-    code = (
-        f"import sys; sys.path[:] = {path!r}\n"
-        f"from jumptable.measuring.worker import main; main({job!r})"
-    )
-    flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
-    return [sys.executable, *flags, "-c", code]
 
 
 def _ended(status: int) -> str:

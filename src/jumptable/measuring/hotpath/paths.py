@@ -11,13 +11,15 @@ from time import perf_counter_ns
 from typing import Any
 
 from ..report import plain_table
-from ..timing import Contestant, Spread, measure, statement
+from ..results import Run, few, run_of
+from ..timing import Contestant, Measurement, Spread, measure, statement
+from ..wording import duration
 from .costs import costs, new_watch, refer
 from .counting import Seen, Watch
 from .places import first_literal, shown
 
-__all__ = ["LEAST_ROUNDS", "Found", "HotPath", "bench", "bench_until", "found_in", "inside",
-           "percent", "pretty", "refuse_what_runs_later", "table"]  # fmt: skip
+__all__ = ["LEAST_ROUNDS", "Found", "HotPath", "Timed", "bench", "bench_until", "found_in",
+           "inside", "percent", "refuse_what_runs_later", "table"]  # fmt: skip
 
 # From here on a call is no longer what a dispatch alone can cost.
 MICROSECOND = 1000.0
@@ -78,7 +80,7 @@ class HotPath:
     @cached_property
     def verdict(self) -> str:
         """What was found, in one sentence."""
-        cost = f"{self.name}() costs {pretty(self.ns.median)} a call"
+        cost = f"{self.name}() costs {duration(self.ns.median)} a call"
         if self.findings:
             return f"{cost}, {inside(self.findings)}."
         if self.ns.median < MICROSECOND:
@@ -87,16 +89,6 @@ class HotPath:
 
     def __str__(self) -> str:
         return f"{self.verdict}\n\n{table(self.findings)}" if self.findings else self.verdict
-
-
-def pretty(ns: float) -> str:
-    """A time as one reads it."""
-    for limit, divisor, unit in ((1e3, 1, "ns"), (1e6, 1e3, "us"), (1e9, 1e6, "ms")):
-        if ns < limit * 0.9995:
-            value = ns / divisor
-            digits = 2 if value < 10 else 1 if value < 100 else 0
-            return f"{value:.{min(digits, 1) if divisor == 1 else digits}f} {unit}"
-    return f"{ns / 1e9:.2f} s"
 
 
 def inside(findings: Sequence[Found], often: bool = False) -> str:
@@ -127,7 +119,7 @@ def percent(share: float) -> str:
     return f"{min(99.0, 100 * share):.0f} %" if share >= 0.01 else "under 1 %"
 
 
-HEADINGS = ("what was inside", "times a call", "ns each", "share")
+HEADINGS = ("what was inside", "times a call", "each", "share")
 
 
 def table(findings: Sequence[Found], headings: Sequence[str] = HEADINGS) -> str:
@@ -143,13 +135,9 @@ def cells(one: Found) -> list[str]:
     return [
         f"{one.where}  {one.what}",
         f"{one.calls:,.6g}",
-        "-" if one.each_ns is None else _number(one.each_ns),
+        "-" if one.each_ns is None else duration(one.each_ns),
         "-" if one.share is None else percent(one.share),
     ]
-
-
-def _number(ns: float) -> str:
-    return f"{ns:.1f}" if ns < 100 else f"{ns:,.0f}"
 
 
 # ---- measuring --------------------------------------------------------------------------------
@@ -180,7 +168,16 @@ def bench(function: Callable[..., object], /, *arguments: Any, seconds: float = 
         raise TypeError(f"seconds are a number, not {type(seconds).__name__}")
     if not (seconds > 0 and math.isfinite(seconds)):
         raise ValueError(f"seconds are more than 0 and finite, not {seconds!r}")
-    return bench_until(function, arguments, float(seconds), lambda: False)
+    return bench_until(function, arguments, float(seconds), lambda: False).path
+
+
+@dataclass(frozen=True)
+class Timed:
+    """A HotPath, and its row of results with that of what was measured ``beside``."""
+
+    path: HotPath
+    run: Run
+    beside: Measurement
 
 
 def bench_until(
@@ -188,8 +185,12 @@ def bench_until(
     arguments: Sequence[Any],
     seconds: float,
     stopped: Callable[[], bool],
-) -> HotPath:
-    """`bench`, which measures no longer once ``stopped()`` says so."""
+    beside: Sequence[Contestant] = (),
+) -> Timed:
+    """`bench`, which measures no longer once ``stopped()`` says so.
+
+    ``beside`` is timed at the same time.
+    """
     refuse_what_runs_later(function)
     clock = perf_counter_ns
     begin, budget = clock(), seconds * 1e9
@@ -203,12 +204,12 @@ def bench_until(
     first = _timed(function, arguments)
     again = first <= budget
     second = _timed(function, arguments) if again else first
+    own = empty = timing = None
+    times = [second]
     if second > budget / 10:
-        own = empty = None
-        times = [second]
         while clock() - begin + second < 0.8 * budget and not stopped():
             times.append(_timed(function, arguments))
-        calls = len(times)
+        found = measure(beside, rounds=LEAST_ROUNDS)
     else:
         names = {f"x{index}": value for index, value in enumerate(arguments)}
         listed = ", ".join(names)
@@ -216,18 +217,19 @@ def bench_until(
         exec(f"def empty({listed}): pass", space)
         own = statement("own", f"f({listed})", {"f": function, **names})
         reference = statement("empty", f"f({listed})", {"f": space["empty"], **names})
-        found = measure([own, reference], rounds=ROUNDS, go_on=until(0.6, LEAST_ROUNDS))
+        found = measure([own, reference, *beside], rounds=ROUNDS, go_on=until(0.6, LEAST_ROUNDS))
         timing = found["own"]
-        times = []
-        spread, minimum = timing.spread, timing.minimum
-        empty, calls = found["empty"].spread.median, timing.loops * len(timing.ns)
+        empty = found["empty"].spread.median
     counted, watched, watch = _watched(function, arguments, until(0.7, 1))
-    if times:
+    if timing is not None:
+        run, spread, calls = run_of(timing, found), timing.spread, timing.loops * len(timing.ns)
+    else:
         # Not even watched did it take so long again: it was the first time.
         times = times if again else [min(first, watched)]
-        spread, minimum = Spread.of(times), float(min(times))
+        run, spread, calls = few(times), Spread.of(times), len(times)
     findings = found_in(watch, counted, spread.median, until(1.0, LEAST_ROUNDS), own)
-    return HotPath(_name(function), spread, minimum, empty, calls, counted, findings)
+    path = HotPath(_name(function), spread, run.minimum, empty, calls, counted, findings)
+    return Timed(path, run, found)
 
 
 def _timed(function: Callable[..., object], arguments: Sequence[Any]) -> int:

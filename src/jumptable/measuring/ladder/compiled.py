@@ -8,12 +8,13 @@ from time import perf_counter_ns
 
 from ...binding.table import Table
 from .. import loops
-from ..results import Guide
-from ..timing import Contestant
+from ..results import Guide, Row, run_of
+from ..timing import Contestant, Measurement
 from .mathlibrary import FABS, math_library
 from .rung import ARGUMENT, TRIED, Preparation, Rung, expect
 
-__all__ = ["IN_C", "MACHINE", "YARDSTICK", "empty_loop", "timed"]
+__all__ = ["IN_C", "MACHINE", "YARDSTICK", "empty_loop", "timed", "yardstick",
+           "yardstick_rows"]  # fmt: skip
 
 GROUP = "calls from C"
 ITSELF = "the machine itself"
@@ -64,12 +65,19 @@ def _slot_address() -> int:
     return loops.slot_address(table, *FABS)
 
 
-def _yardstick(preparation: Preparation) -> Contestant:
+def yardstick() -> Contestant:
+    """What is measured along with anything that is to be compared with an older run."""
     x = STEPS
     for _ in range(STEPS):
         x = (x * x + 1) % 2**64
     expect(loops.busy(STEPS, 2) % 2**64, x)
-    return Contestant(preparation.name, timed(lambda count: loops.busy(STEPS, count)), empty_loop())
+    return Contestant(YARDSTICK, timed(lambda count: loops.busy(STEPS, count)), empty_loop())
+
+
+def yardstick_rows(found: Measurement) -> list[Row]:
+    """Its row, if it was timed."""
+    timing = found.timings.get(YARDSTICK)
+    return [] if timing is None else [Row(YARDSTICK, ITSELF, runs=(run_of(timing, found),))]
 
 
 def _crowd(preparation: Preparation) -> Contestant:
@@ -118,6 +126,6 @@ MACHINE = (
         ITSELF,
         f"A call that does {STEPS} multiplications, each of the last one's result: the same work "
         "on every run, so it tells a slower machine from slower code.",
-        _yardstick,
+        lambda preparation: yardstick(),
     ),
 )
