@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -124,7 +125,8 @@ def test_json_and_what_the_function_prints(library: str, tmp_path: Path) -> None
         (["apply", "double(double"], "cannot read the signature"),
         (["apply", "double(double)", "1", "2"], "takes 1 argument (double), and 2 are given"),
         (["apply", "double(double)", "x"], "found 'x'"),
-        (["apply"], "give its C type"),
+        (["apply"], "with parentheses, as in 'double(double)'"),
+        (["apply", "double"], "with parentheses, as in 'double(double)'"),
         ([], "expected TARGET SYMBOL"),
     ],
 )
@@ -154,7 +156,7 @@ def test_a_crash_is_told(library: str) -> None:
     assert "later ended the process with exit status 3 while it was measured" in said
 
 
-def test_a_crash_of_the_library_itself_is_told(compile_plugin: Compile) -> None:
+def test_a_crash_of_the_library_itself_is_told(compile_plugin: Compile, tmp_path: Path) -> None:
     text = (
         "#include <stdlib.h>\n__attribute__((constructor)) static void begin(void) { exit(4); }\n"
         "void apply(void) {}\n"
@@ -162,12 +164,33 @@ def test_a_crash_of_the_library_itself_is_told(compile_plugin: Compile) -> None:
     path = str(compile_plugin("leaving", text))
     said = refused(bench(path, "apply", "void()"), 1)
     assert f"opening {path} ended the process with exit status 4" in said
+    shutil.copy(path, tmp_path / "{ending}.so")
+    said = refused(bench("./{ending}.so", "apply", "void()", folder=tmp_path), 1)
+    assert "opening ./{ending}.so ended the process with exit status 4" in said
 
 
 def test_what_it_raises_is_told(tmp_path: Path) -> None:
     (tmp_path / "raising.py").write_text("def fails():\n    raise LookupError('its own')\n")
     said = refused(bench("raising", "fails", folder=tmp_path), 1)
     assert "fails raised LookupError: its own" in said
+
+
+def test_what_it_raises_later_is_told(tmp_path: Path) -> None:
+    (tmp_path / "raising.py").write_text(
+        "import sys\ncalls = 0\n"
+        "def later():\n    global calls\n    calls += 1\n"
+        "    if calls > 5:\n        raise LookupError('its own')\n"
+        "def interrupts():\n    raise KeyboardInterrupt('its own')\n"
+        "def leaves():\n    sys.exit(3)\n"
+        "def by_name(*, x):\n    return x\n"
+    )
+    said = refused(bench("raising", "later", folder=tmp_path), 1)
+    assert "later raised LookupError, though not when it was first called: its own" in said
+    said = refused(bench("raising", "interrupts", folder=tmp_path), 1)
+    assert "interrupts raised KeyboardInterrupt: its own" in said
+    said = refused(bench("raising", "leaves", folder=tmp_path), 1)
+    assert "leaves ended the process with exit status 3 on its first call" in said
+    assert "'x' can only be given by name" in refused(bench("raising", "by_name", folder=tmp_path))
 
 
 def test_help_says_how_arguments_are_written() -> None:
@@ -326,7 +349,7 @@ def test_a_function_of_a_script(folder: Path) -> None:
     assert 'return plugin.lookup("loads")' in done.stdout
     assert "done" not in done.stdout  # it is no main program
     done = bench("--script", "host.py", "--function", "clean", folder=folder)
-    assert "no open, look-up, bind or signature check was inside it" in done.stdout
+    assert "no open, look-up, bind or signature check was seen in it" in done.stdout
 
 
 def test_a_function_of_a_script_as_json(folder: Path) -> None:
@@ -365,6 +388,17 @@ def test_a_whole_script_as_a_text(folder: Path) -> None:
     assert done.stdout.startswith("done\nhost.py took ")
     assert "host.py:9  Plugin.lookup" in done.stdout
     assert "helper.py:5  importlib.import_module" in done.stdout
+
+
+def test_a_script_that_hides_itself(tmp_path: Path) -> None:
+    (tmp_path / "hides.py").write_text(
+        "import jumptable, sys\n"
+        "for _ in range(300):\n    jumptable.open('json')\n"
+        "sys.setprofile(None)\n"
+    )
+    done = bench("--script", "hides.py", folder=tmp_path)
+    assert " and set or removed a profiler, after which nothing was seen, " in done.stdout
+    assert "hides.py:3  jumptable.open" in done.stdout
 
 
 def test_a_clean_script(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from time import monotonic
 from typing import IO, Any
 
-from ..errors import InterfaceError, PluginError
+from ..errors import InterfaceError, PluginError, SignatureError
 from . import command, files, fresh, ladder, machine, report, saved
 from .boundary.arguments import ArgumentError
 from .boundary.crossing import Boundary, RaisedError, measure_boundary, row_name
@@ -152,12 +152,13 @@ def _failed(ended: fresh.Ended, target: str, symbol: str, refuse: Refuse) -> int
         if ended.last(key) is not None:
             refuse(f"bench: {_one_line(ended.last(key))}")
             return status
+    ending = fresh.how_it_ended(ended.status)
     what = {
-        "open": f"opening {target} ended the process {{}}",
-        "call": f"{symbol} ended the process {{}} on its first call",
-        "measure": f"{symbol} ended the process {{}} while it was measured",
-    }.get(ended.last("stage"), "the process that measures ended {}")
-    refuse(f"bench: {what.format(fresh.how_it_ended(ended.status))}")
+        "open": f"opening {target} ended the process {ending}",
+        "call": f"{symbol} ended the process {ending} on its first call",
+        "measure": f"{symbol} ended the process {ending} while it was measured",
+    }.get(ended.last("stage"), f"the process that measures ended {ending}")
+    refuse(f"bench: {_one_line(what)}")
     return 1
 
 
@@ -184,7 +185,14 @@ def _measure(job: dict[str, Any], say: Callable[[Mapping[str, Any]], None]) -> i
         say({"failed": str(error)})
         return 1
     except (PluginError, InterfaceError, ArgumentError) as error:
-        say({"refused": str(error)})
+        what = str(error)
+        if job["signature"] is None and isinstance(error, SignatureError):
+            # What it advises is for a program.
+            what = (
+                f"{what.partition('; ')[0]}; write its signature behind the name, with "
+                "parentheses, as in 'double(double)'"
+            )
+        say({"refused": what})
         return 2
     say({"boundary": found})
     return 0

@@ -9,7 +9,8 @@ type costs. A Python function is called itself: there is no boundary, and that i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from time import perf_counter_ns
@@ -39,6 +40,8 @@ FROM_C = "from C, through its pointer: the body"
 CTYPES = "ctypes, argtypes set"
 LOOK_UP = "with a look-up in the loop"
 OPEN = "with an open and a look-up in the loop"
+
+LATER = ", though not when it was first called"
 
 # Beyond this, what varies in a body is more than the boundary.
 LONG_NS = 10_000
@@ -144,7 +147,7 @@ def measure_boundary(
     before each of these is done: any may end the process.
 
     Raises a `PluginError` if the function cannot be had, ArgumentError for what is wrong with the
-    arguments or cannot be called, and RaisedError if the first call raises.
+    arguments or cannot be called, and RaisedError if a call raises.
     """
     if signature is not None and isinstance(parse(signature), CType):
         raise ArgumentError(
@@ -174,13 +177,17 @@ def measure_boundary(
     say("measure")
     called = f"a call of {symbol}({', '.join(shown)})"
     is_slow = first > SLOW_NS
-    runs = {FROM_PYTHON: _slowly(function, values, first, go_on)} if is_slow else {}
+    runs: dict[str, Run] = {}
+    if is_slow:
+        with _own_exceptions(symbol, LATER):
+            runs[FROM_PYTHON] = _slowly(function, values, first, go_on)
     contestants = [] if is_slow else _python_calls(names, listed, own is not None)
     absent: dict[str, str] = {}
     if own is not None and type(owner) is Symbol:
         entered, absent = _native_calls(owner, own, values, names, listed, is_slow)
         contestants += entered
-    found = measure([*contestants, yardstick()], rounds=rounds, go_on=go_on)
+    with _own_exceptions(symbol, LATER):
+        found = measure([*contestants, yardstick()], rounds=rounds, go_on=go_on)
     runs |= {name: run_of(timing, found, FROM_PYTHON) for name, timing in found.timings.items()}
     rows = [
         Row(row_name(symbol, name), called, runs=(runs[name],)) for name in ORDER if name in runs
@@ -220,22 +227,45 @@ def _python_arguments(function: Any, symbol: str, arguments: Sequence[str]) -> l
     try:
         signature.bind(*values)
     except TypeError as error:
+        by_name = [
+            name
+            for name, one in signature.parameters.items()
+            if one.kind is one.KEYWORD_ONLY and one.default is one.empty
+        ]
+        instead = (
+            f"{by_name[0]!r} can only be given by name, and these are given by position: measure a "
+            "function that calls it"
+            if by_name
+            else "write them behind its name, as Python literals"
+        )
         raise ArgumentError(
             f"{symbol}{signature} cannot be called with {', '.join(arguments) or 'no arguments'}: "
-            f"{error}; write them behind its name, as Python literals"
+            f"{error}; {instead}"
         ) from None
     return values
 
 
 def _first_call(function: Callable[..., object], values: Sequence[Any], symbol: str) -> int:
     start = perf_counter_ns()
-    try:
-        function(*values)
-    except Exception as error:
-        if str(error).startswith(f"{symbol}() argument"):
-            raise ArgumentError(str(error)) from None
-        raise RaisedError(f"{symbol} raised {type(error).__name__}: {error}") from error
+    with _own_exceptions(symbol, ""):
+        try:
+            function(*values)
+        except Exception as error:
+            if str(error).startswith(f"{symbol}() argument"):
+                raise ArgumentError(str(error)) from None
+            raise
     return perf_counter_ns() - start
+
+
+@contextmanager
+def _own_exceptions(symbol: str, when: str) -> Iterator[None]:
+    """Those of the function as RaisedError; what ends the process does so."""
+    try:
+        yield
+    except (SystemExit, ArgumentError):
+        raise
+    except BaseException as error:
+        raise RaisedError(f"{symbol} raised {type(error).__name__}{when}: {error}") from error
 
 
 def _slowly(function: Callable[..., object], values: Sequence[Any], first: int, go_on: GoOn) -> Run:

@@ -35,6 +35,7 @@ from .paths import (
     inside,
     refuse_what_runs_later,
     table,
+    within,
 )
 
 __all__ = ["Failure", "ScriptRun", "bench_function", "bench_script", "facts", "rows_of"]
@@ -63,7 +64,8 @@ class ScriptRun:
 
     ``ns`` is how long it took without being watched, or None if it did not come to that;
     ``watched_ns`` how long while it was. ``status`` is what it ended with; ``interrupted`` says
-    that somebody pressed Ctrl-C in either run.
+    that somebody pressed Ctrl-C in either run; ``disturbed`` that the script set a profiler of its
+    own, and what came later was not seen.
     """
 
     script: str
@@ -72,6 +74,7 @@ class ScriptRun:
     status: int
     interrupted: bool
     findings: tuple[Found, ...]
+    disturbed: bool = False
 
     @cached_property
     def verdict(self) -> str:
@@ -82,6 +85,8 @@ class ScriptRun:
             cost = f"{name} was interrupted after {duration(self.watched_ns)}"
         elif self.ns is None:
             cost += " while it was watched"
+        if self.disturbed:
+            cost += " and set or removed a profiler, after which nothing was seen"
         if self.findings:
             return f"{cost}, {inside(self.findings, often=True)}."
         return (
@@ -105,6 +110,7 @@ def facts(found: HotPath | ScriptRun) -> dict[str, Any]:
             "watched_ns": found.watched_ns,
             "status": found.status,
             "interrupted": found.interrupted,
+            "disturbed": found.disturbed,
         }
     else:
         own = {
@@ -156,7 +162,9 @@ def bench_script(script: str, arguments: Sequence[str], output: int | IO[Any] | 
         if one.ns is not None:
             one = replace(one, share=min(1.0, one.ns / max(1, ns or found)))
         findings.append(one)
-    return ScriptRun(script, ns, found, status, interrupted, tuple(findings))
+    return ScriptRun(
+        script, ns, found, status, interrupted, within(findings), watched.last("disturbed")
+    )
 
 
 def _failure(script: str, ended: fresh.Ended) -> Failure:
@@ -246,6 +254,7 @@ def _run_script(job: dict[str, Any], say: Say) -> int:
         start = perf_counter_ns()
         status = _guarded(lambda: _execute(script, module), say)
         elapsed = perf_counter_ns() - start
+        disturbed = not watch.undisturbed
         for _ in range(REFERENCES):
             refer()
     for key in [key for key, one in watch.seen.items() if one.count < OFTEN]:
@@ -254,7 +263,7 @@ def _run_script(job: dict[str, Any], say: Say) -> int:
     findings = found_in(
         watch, 1, float(elapsed), lambda done, _: done < LEAST_ROUNDS or perf_counter_ns() < until
     )
-    say({"watched_ns": elapsed, "status": status, "findings": findings})
+    say({"watched_ns": elapsed, "status": status, "findings": findings, "disturbed": disturbed})
     return status
 
 
