@@ -33,9 +33,9 @@ from tests.conftest import compiler
 from tests.hosts import build
 
 ROOT = Path(__file__).parent.parent
-PAGES = ["README.md", "docs/benchmarks.md", "docs/counters.md", "docs/doctor.md", "docs/hot-path.md",
-         "docs/interfaces-and-tables.md", "docs/lazy-loading.md", "docs/native-plugins.md",
-         "docs/pluggy.md", "docs/single-dispatch.md"]  # fmt: skip
+PAGES = ["README.md", "docs/benchmarks.md", "docs/counters.md", "docs/doctor.md",
+         "docs/hot-path.md", "docs/interfaces-and-tables.md", "docs/lazy-loading.md",
+         "docs/native-plugins.md", "docs/pluggy.md", "docs/single-dispatch.md"]  # fmt: skip
 HEADERS = Path(jt.get_include()) / "jumptable"
 # Statements that use one of these words need the module, which may be missing.
 OPTIONAL = {"np": "numpy", "scipy": "scipy", "CounterCollector": "prometheus_client",

@@ -12,6 +12,7 @@ from . import __version__
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
+    from re import Pattern
     from typing import TypeVar
 
     Number = TypeVar("Number", int, float)
@@ -90,7 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         return run.main(arguments[1:])
     parser = _parser()
-    options = parser.parse_args(arguments)
+    options = _parsed(parser, arguments)
     if options.command is None:
         parser.print_help(sys.stderr)
         return USAGE
@@ -112,6 +113,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return status
 
 
+def _parsed(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> argparse.Namespace:
+    """What argparse makes of it, and words of ``bench`` also behind an option in their midst."""
+    options, more = parser.parse_known_args(arguments)
+    is_word = _negative_argument().match
+    if more and (
+        options.command != "bench"
+        or any(word.startswith("-") and not is_word(word) for word in more)
+    ):
+        parser.error(f"unrecognized arguments: {' '.join(more)}")
+    if more:
+        options.words += more
+    return options
+
+
 def _parser() -> argparse.ArgumentParser:
     import argparse  # not for ``run``, which is not to find one of the program's
 
@@ -122,6 +137,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser._negative_number_matcher = _negative_argument()
     parser.add_argument("--version", action="version", version=f"jumptable {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     _add_bench(commands)
@@ -187,6 +203,7 @@ def _add_bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def _add_own_code(bench: argparse.ArgumentParser) -> None:
+    bench._negative_number_matcher = _negative_argument()
     bench.add_argument(
         "words",
         nargs="*",
@@ -200,6 +217,17 @@ def _add_own_code(bench: argparse.ArgumentParser) -> None:
     bench.add_argument(
         "--function", metavar="NAME", help="a function of the script: what is in a call of it"
     )
+
+
+def _negative_argument() -> Pattern[str]:
+    """What begins with a dash and is no option: numbers as `bench` takes them, and lists of them.
+
+    argparse itself knows only some of them, as -1 and -1.5.
+    """
+    import re
+
+    number = r"-(\d[\w.]*([eEpP][-+]?\d+)?|\.\d[\w.]*([eE][-+]?\d+)?|(?i:inf(inity)?|nan))"
+    return re.compile(rf"^{number}(,.*)?$")
 
 
 def _add_doctor(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

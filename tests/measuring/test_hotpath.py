@@ -209,7 +209,7 @@ def test_a_clean_hot_path_has_no_findings() -> None:
 
     found = hot(clean)
     assert found.findings == ()
-    assert "no open, look-up, bind or signature check was inside it" in found.verdict
+    assert "no open, look-up, bind or signature check was seen in it" in found.verdict
     assert str(found) == found.verdict
     assert found.counted >= 1 and found.calls >= 1
 

@@ -9,16 +9,25 @@ import gc
 import sys
 from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from time import sleep
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from tests.measuring.hot_helper import SHORT, hot, marked, places
-from tests.measuring.test_hotpath import plant_import, plant_look_up, plant_open, plant_signature
+from tests.measuring.test_hotpath import (
+    PLUGIN,
+    plant_import,
+    plant_look_up,
+    plant_open,
+    plant_signature,
+)
 
 import jumptable as jt
 from jumptable.measuring.hotpath import HotPath, bench
-from jumptable.measuring.hotpath.paths import Found, pretty
+from jumptable.measuring.hotpath.costs import new_watch
+from jumptable.measuring.hotpath.paths import Found, cells, within
 from jumptable.measuring.timing import Spread
 
 pytestmark = pytest.mark.thread_unsafe(reason="each counts for its own thread; seconds add up")
@@ -107,6 +116,54 @@ def test_threads_count_apart() -> None:
         assert start < only.line < start + 3
 
 
+def interrupted_while_watched() -> None:
+    """As Ctrl-C while the profiler itself runs, which the interpreter then takes away."""
+    watch = new_watch()
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    setattr(watch, "_kind_of_code", interrupt)  # noqa: B010
+    with watch:
+        plant_look_up()
+
+
+def test_an_interrupt_of_the_profiler_itself_leaves_all_as_it_was() -> None:
+    def profiler(*event: object) -> None: ...
+
+    sys.setprofile(profiler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            interrupted_while_watched()
+        assert sys.getprofile() is profiler
+    finally:
+        sys.setprofile(None)
+    assert builtins.__import__ is IMPORT
+
+
+def test_an_importer_that_somebody_wraps_meanwhile() -> None:
+    wrapped: list[Any] = []
+
+    def wrap() -> object:
+        if not wrapped:
+            inner = builtins.__import__
+            wrapped.append(inner)
+            if inner is not IMPORT:
+                builtins.__import__ = lambda *given, **named: inner(*given, **named)
+            else:
+                wrapped.clear()
+        return plant_import()
+
+    try:
+        for _ in range(3):
+            wrapped.clear()
+            hot(wrap)
+        assert builtins.__import__ is not IMPORT
+        assert plant_import() is sys.modules["json"]
+    finally:
+        builtins.__import__ = IMPORT
+
+
 # ---- what it is given ---------------------------------------------------------------------------
 
 
@@ -132,7 +189,7 @@ def test_a_slow_function_is_called_a_few_times(calls: int) -> None:
     found = bench(slow, seconds=0.02)
     assert 2 <= count <= 5
     assert found.empty_ns is None and found.calls >= 1
-    assert "it is the work itself" in found.verdict
+    assert "it should be the work itself" in found.verdict
 
 
 @pytest.mark.parametrize("wrong", [None, 5, "f"])
@@ -178,6 +235,8 @@ class Awaitable:
         (generator, "list(generator())"),
         (asynchronous_generator, "a function that runs it"),
         (lambda: coroutine(), "asyncio.run"),
+        (lambda: generator(), "list(handle())"),
+        (lambda: (one for one in "x"), "list(handle())"),
     ],
 )
 def test_what_only_makes_an_object(function: Any, remedy: str) -> None:
@@ -191,6 +250,67 @@ def test_a_coroutine_that_is_run() -> None:
     assert ("open", marked("in a coroutine", __file__)) in {
         (one.kind, one.line) for one in found.findings
     }
+
+
+class Odd:
+    """Has attributes of every name."""
+
+    def __getattr__(self, name: str) -> object:
+        return self
+
+    def __call__(self) -> object:
+        return PLUGIN.lookup("loads")  # of an odd object
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        functools.partial(PLUGIN.lookup, "loads"),
+        functools.partial(functools.partial(PLUGIN.lookup), name="loads"),
+    ],
+)
+def test_what_a_partial_object_is_made_of_is_seen(function: Any) -> None:
+    (one,) = hot(function).findings
+    assert (one.kind, one.calls) == ("look-up", 1.0)
+
+
+def test_an_object_that_has_all_attributes() -> None:
+    found = hot(Odd())
+    assert found.name == "Odd"
+    assert [one.line for one in found.findings] == [marked("of an odd object", __file__)]
+    assert hot(Mock()).name == "Mock"
+
+
+def removes_it() -> None:
+    sys.setprofile(None)
+
+
+def sets_its_own() -> None:
+    sys.setprofile(lambda *event: None)
+
+
+@pytest.mark.parametrize("function", [removes_it, sets_its_own])
+def test_a_profiler_of_its_own_hides_what_is_in_it(function: Any) -> None:
+    try:
+        with pytest.raises(RuntimeError, match="sets or removes a profiler"):
+            hot(function)
+    finally:
+        sys.setprofile(None)
+    assert builtins.__import__ is IMPORT
+
+
+def test_parts_are_no_more_than_the_whole() -> None:
+    parts = within([one_found(0.9), one_found(0.6, 15), one_found(None, 16)])
+    assert [one.share for one in parts] == [pytest.approx(0.6), pytest.approx(0.4), None]
+    assert parts[0].each_ns == pytest.approx(100 / 1.5) and parts[2].each_ns is None
+    few = [one_found(0.3), one_found(0.6, 15)]
+    assert list(within(few)) == few
+
+
+def test_counts_are_readable() -> None:
+    counts = (1.0, 0.1053, 1_500_000.0)
+    shown = [cells(replace(one_found(0.1), calls=count))[1] for count in counts]
+    assert shown == ["1", "0.105", "1,500,000"]
 
 
 # ---- what it says -------------------------------------------------------------------------------
@@ -210,12 +330,27 @@ def one_found(share: float | None, line: int = 14) -> Found:
     [
         (
             made(2310, one_found(0.92)),
-            "handle() costs 2.31 us a call, 92 % of it in a look-up at host.py:14: do better.",
+            "handle() costs 2.31 µs a call, 92 % of it in a look-up at host.py:14: do better.",
         ),
         (
             made(2310, one_found(0.7), one_found(0.2, 15)),
-            "handle() costs 2.31 us a call, 90 % of it in 2 places, most in a look-up at "
+            "handle() costs 2.31 µs a call, 90 % of it in 2 places, most in a look-up at "
             "host.py:14 (70 %): do better.",
+        ),
+        (
+            made(5e6, one_found(0.001), one_found(None, 15)),
+            "handle() costs 5.00 ms a call, under 1 % of it in a look-up at host.py:14, and 1 "
+            "more whose time is unknown: do better.",
+        ),
+        (
+            made(5e6, one_found(None), one_found(None, 15)),
+            "handle() costs 5.00 ms a call, with a look-up at host.py:14, and 1 more whose time is "
+            "unknown: do better.",
+        ),
+        (
+            made(5e6, one_found(0.001), one_found(0.001, 15)),
+            "handle() costs 5.00 ms a call, under 1 % of it in a look-up at host.py:14 and 1 more: "
+            "the rest is the work itself.",
         ),
         (
             made(61, one_found(None)),
@@ -228,21 +363,15 @@ def one_found(share: float | None, line: int = 14) -> Found:
         ),
         (
             made(61),
-            "handle() costs 61.0 ns a call; no open, look-up, bind or signature check was inside "
+            "handle() costs 61.0 ns a call; no open, look-up, bind or signature check was seen in "
             "it.",
         ),
         (
             made(61000),
-            "handle() costs 61.0 us a call, and no open, look-up, bind or signature check was "
-            "inside it: it is the work itself.",
+            "handle() costs 61.0 µs a call, and no open, look-up, bind or signature check was "
+            "seen in it: it should be the work itself.",
         ),
     ],
 )
 def test_verdicts(found: HotPath, verdict: str) -> None:
     assert found.verdict == verdict
-
-
-def test_times_are_readable() -> None:
-    shown = [pretty(ns) for ns in (0.4, 61.04, 999.4, 999.9, 2310, 23100, 2.31e6, 5e9)]
-    assert shown == ["0.4 ns", "61.0 ns", "999 ns", "1.00 us", "2.31 us", "23.1 us", "2.31 ms",
-                     "5.00 s"]  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +16,8 @@ import pytest
 from tests.conftest import Compile
 
 import jumptable
+from jumptable.measuring import saved
+from jumptable.measuring.ladder import YARDSTICKS
 
 pytestmark = pytest.mark.thread_unsafe(reason="programs in processes of their own")
 
@@ -46,6 +49,7 @@ def library(compile_plugin: Compile) -> str:
     text = (
         "#include <signal.h>\n#include <stdio.h>\n#include <stdlib.h>\n#include <unistd.h>\n"
         "double apply(double x) { return 2 * x; }\n"
+        "double first(const double *x) { return *x; }\n"
         "int crash(int x) { raise(SIGSEGV); return x; }\n"
         "int leave(int x) { exit(x); }\n"
         "int later(int x) { static int calls; if (++calls > 1) exit(3); return x; }\n"
@@ -66,6 +70,30 @@ def test_a_boundary_of_ones_own(library: str) -> None:
         assert any(line.startswith(row) for line in lines), row
 
 
+@pytest.mark.parametrize(
+    "number", ["-1", "-1.5", "-.5", "-1e3", "-1e-5", "-inf", "-Infinity", "-nan"]
+)
+def test_negative_numbers_are_no_options(library: str, number: str) -> None:
+    done = bench(library, "apply", "double(double)", number)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"What a call of apply({number}) costs")
+
+
+def test_negative_integers_and_lists_are_no_options(library: str) -> None:
+    for symbol, signature, words in (
+        ("print", "int(int)", ["-0x10"]),
+        ("first", "double(const double *)", ["-1,-2e-3,inf"]),
+    ):
+        done = bench(library, symbol, signature, *words)
+        assert (done.returncode, done.stderr) == (0, ""), done.stderr
+
+
+def test_options_between_the_words(library: str) -> None:
+    done = bench(library, "apply", "--quick", "double(double)", "-1.5")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "-z" in bench(library, "apply", "-z").stderr
+
+
 def test_chosen_arguments_are_said(library: str) -> None:
     assert "so these were chosen" in bench(library, "apply", "double(double)").stdout
 
@@ -80,14 +108,13 @@ def test_json_and_what_the_function_prints(library: str, tmp_path: Path) -> None
     done = bench("--json", "-", library, "print", "int(int)", "7")
     assert done.returncode == 0
     document = json.loads(done.stdout)
-    assert document["schema"] == "jumptable-boundary/1"
-    assert document["arguments"] == ["7"]
-    assert document["machine"]["jumptable"] == jumptable.__version__
+    assert document["jumptable"]["boundary"]["arguments"] == ["7"]
+    assert document["metadata"]["jumptable"] == jumptable.__version__
     assert "printed" in done.stderr
     file = tmp_path / "boundary.json"
     done = bench("--json", str(file), library, "apply", "double(double)")
     assert "apply costs" in done.stdout
-    assert json.loads(file.read_text())["symbol"] == "apply"
+    assert json.loads(file.read_text())["jumptable"]["boundary"]["symbol"] == "apply"
 
 
 @pytest.mark.parametrize(
@@ -98,7 +125,8 @@ def test_json_and_what_the_function_prints(library: str, tmp_path: Path) -> None
         (["apply", "double(double"], "cannot read the signature"),
         (["apply", "double(double)", "1", "2"], "takes 1 argument (double), and 2 are given"),
         (["apply", "double(double)", "x"], "found 'x'"),
-        (["apply"], "give its C type"),
+        (["apply"], "with parentheses, as in 'double(double)'"),
+        (["apply", "double"], "with parentheses, as in 'double(double)'"),
         ([], "expected TARGET SYMBOL"),
     ],
 )
@@ -128,7 +156,7 @@ def test_a_crash_is_told(library: str) -> None:
     assert "later ended the process with exit status 3 while it was measured" in said
 
 
-def test_a_crash_of_the_library_itself_is_told(compile_plugin: Compile) -> None:
+def test_a_crash_of_the_library_itself_is_told(compile_plugin: Compile, tmp_path: Path) -> None:
     text = (
         "#include <stdlib.h>\n__attribute__((constructor)) static void begin(void) { exit(4); }\n"
         "void apply(void) {}\n"
@@ -136,6 +164,9 @@ def test_a_crash_of_the_library_itself_is_told(compile_plugin: Compile) -> None:
     path = str(compile_plugin("leaving", text))
     said = refused(bench(path, "apply", "void()"), 1)
     assert f"opening {path} ended the process with exit status 4" in said
+    shutil.copy(path, tmp_path / "{ending}.so")
+    said = refused(bench("./{ending}.so", "apply", "void()", folder=tmp_path), 1)
+    assert "opening ./{ending}.so ended the process with exit status 4" in said
 
 
 def test_what_it_raises_is_told(tmp_path: Path) -> None:
@@ -144,11 +175,101 @@ def test_what_it_raises_is_told(tmp_path: Path) -> None:
     assert "fails raised LookupError: its own" in said
 
 
+def test_what_it_raises_later_is_told(tmp_path: Path) -> None:
+    (tmp_path / "raising.py").write_text(
+        "import sys\ncalls = 0\n"
+        "def later():\n    global calls\n    calls += 1\n"
+        "    if calls > 5:\n        raise LookupError('its own')\n"
+        "def interrupts():\n    raise KeyboardInterrupt('its own')\n"
+        "def leaves():\n    sys.exit(3)\n"
+        "def by_name(*, x):\n    return x\n"
+    )
+    said = refused(bench("raising", "later", folder=tmp_path), 1)
+    assert "later raised LookupError, though not when it was first called: its own" in said
+    said = refused(bench("raising", "interrupts", folder=tmp_path), 1)
+    assert "interrupts raised KeyboardInterrupt: its own" in said
+    said = refused(bench("raising", "leaves", folder=tmp_path), 1)
+    assert "leaves ended the process with exit status 3 on its first call" in said
+    assert "'x' can only be given by name" in refused(bench("raising", "by_name", folder=tmp_path))
+
+
 def test_help_says_how_arguments_are_written() -> None:
     done = bench("--help")
     assert done.returncode == 0
     for word in ("float64[1000]", "--script", "NULL", "examples:"):
         assert word in done.stdout
+
+
+# ---- results in a file --------------------------------------------------------------------------
+
+
+def ways(file: Path) -> set[str]:
+    return {name.partition(": ")[0] for name in saved.load(str(file)).rows}
+
+
+def changed(file: Path, factor: float) -> str:
+    """The same results, in which all but the yardsticks took so many times as long."""
+    found = json.loads(file.read_text())
+    for one in found["benchmarks"]:
+        if one["metadata"]["name"] not in YARDSTICKS:
+            for run in one["runs"]:
+                run["values"] = [factor * value for value in run["values"]]
+    other = file.with_suffix(".changed.json")
+    other.write_text(json.dumps(found))
+    return str(other)
+
+
+def test_an_older_run_of_a_boundary(library: str, tmp_path: Path) -> None:
+    file = tmp_path / "old.json"
+    words = (library, "apply", "double(double)")
+    assert bench(*words, "--json", str(file)).returncode == 0
+    assert ways(file) == {"apply", *YARDSTICKS}
+    compare_to(file)
+    done = bench(*words, "--compare", changed(file, 0.01), "--threshold", "50")
+    assert done.returncode == 1
+    assert "apply: from Python, looked up once" in done.stdout
+    assert "The yardstick takes " in done.stdout
+    done = bench(*words, "--compare", changed(file, 100), "--json", "-")
+    assert done.returncode == 0 and "0 of 7 slower" in done.stderr
+    assert json.loads(done.stdout)["jumptable"]["boundary"]["verdict"].startswith("apply costs")
+
+
+def compare_to(file: Path) -> None:
+    pytest.importorskip("pyperf")
+    command = [sys.executable, "-m", "pyperf", "compare_to", str(file), changed(file, 2)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "2.00x slower" in done.stdout
+
+
+def test_an_older_run_of_a_function(folder: Path) -> None:
+    words = ("--script", "host.py", "--function", "handle")
+    assert bench(*words, "--json", "old.json", folder=folder).returncode == 0
+    compare_to(folder / "old.json")
+    done = bench(*words, "--compare", changed(folder / "old.json", 0.01), folder=folder)
+    assert done.returncode == 1 and "1 of 1 slower" in done.stdout
+    done = bench(*words, "--compare", changed(folder / "old.json", 100), folder=folder)
+    assert done.returncode == 0 and "0 of 1 slower" in done.stdout
+
+
+def test_results_of_a_whole_script(folder: Path) -> None:
+    assert bench("--script", "host.py", "--json", "now.json", folder=folder).returncode == 0
+    assert ways(folder / "now.json") == {"host.py"}
+    compare_to(folder / "now.json")
+
+
+def test_what_there_is_not_of_ones_own_code(library: str, folder: Path) -> None:
+    boundary = (library, "crash", "int(int)")
+    program = ("--script", "host.py")
+    for words in (boundary, program, (*program, "--function", "handle")):
+        assert "--html" in refused(bench(*words, "--html", "page.html", folder=folder))
+        assert "--only" in refused(bench(*words, "--only", "ctypes", folder=folder))
+        assert (
+            "cannot read"
+            in refused(bench(*words[:2], *words[2:], "--compare", "none.json", folder=folder))
+            or words == program
+        )
+    assert "--function" in refused(bench(*program, "--compare", "none.json", folder=folder))
 
 
 # ---- bench --script -----------------------------------------------------------------------------
@@ -209,8 +330,9 @@ def folder(tmp_path: Path) -> Path:
 
 def document_of(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(done.stdout)
-    assert found["schema"] == "jumptable-hotpath/1"
-    return found
+    assert found["version"] == "1.0"
+    own: dict[str, Any] = found["jumptable"]["hot_path"]
+    return {**own, "rows": [one["metadata"]["name"] for one in found["benchmarks"]]}
 
 
 def lines(found: dict[str, Any]) -> dict[tuple[str, int, str], float]:
@@ -227,13 +349,14 @@ def test_a_function_of_a_script(folder: Path) -> None:
     assert 'return plugin.lookup("loads")' in done.stdout
     assert "done" not in done.stdout  # it is no main program
     done = bench("--script", "host.py", "--function", "clean", folder=folder)
-    assert "no open, look-up, bind or signature check was inside it" in done.stdout
+    assert "no open, look-up, bind or signature check was seen in it" in done.stdout
 
 
 def test_a_function_of_a_script_as_json(folder: Path) -> None:
     done = bench("--json", "-", "--script", "host.py", "--function", "handle", folder=folder)
     found = document_of(done)
     assert found["function"] == "handle"
+    assert found["rows"] == ["handle()", *YARDSTICKS]
     assert lines(found) == {("host.py", 9, "look-up"): 1.0}
 
 
@@ -254,7 +377,7 @@ def test_a_whole_script(folder: Path) -> None:
     assert done.stderr == "done --more x\n"  # once, and not among the JSON
     found = document_of(done)
     assert lines(found) == {("host.py", 9, "look-up"): 300.0, ("helper.py", 5, "import"): 200.0}
-    assert found["ns"] > 0 and found["watched_ns"] > 0 and found["status"] == 0
+    assert found["rows"] == ["host.py"] and found["watched_ns"] > 0 and found["status"] == 0
     for one in found["findings"]:
         assert 0 <= one["share"] <= 1
 
@@ -265,6 +388,17 @@ def test_a_whole_script_as_a_text(folder: Path) -> None:
     assert done.stdout.startswith("done\nhost.py took ")
     assert "host.py:9  Plugin.lookup" in done.stdout
     assert "helper.py:5  importlib.import_module" in done.stdout
+
+
+def test_a_script_that_hides_itself(tmp_path: Path) -> None:
+    (tmp_path / "hides.py").write_text(
+        "import jumptable, sys\n"
+        "for _ in range(300):\n    jumptable.open('json')\n"
+        "sys.setprofile(None)\n"
+    )
+    done = bench("--script", "hides.py", folder=tmp_path)
+    assert " and set or removed a profiler, after which nothing was seen, " in done.stdout
+    assert "hides.py:3  jumptable.open" in done.stdout
 
 
 def test_a_clean_script(tmp_path: Path) -> None:

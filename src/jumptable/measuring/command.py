@@ -7,7 +7,7 @@ import io
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from dataclasses import replace
 from time import perf_counter
@@ -17,7 +17,7 @@ from .results import Report
 from .wording import printable
 from .workers import Crew, merged
 
-__all__ = ["chosen", "measured", "notes", "run"]
+__all__ = ["chosen", "finish", "json_text", "measured", "notes", "older", "run"]
 
 PROCESSES, ROUNDS, QUICK_ROUNDS = 3, 1_500, 300
 # Status: something is slower than the threshold allows.
@@ -35,14 +35,9 @@ Refuse = Callable[[str], int]
 
 def run(options: argparse.Namespace, refuse: Refuse, cannot_write: files.CannotWrite) -> int:
     """Measure, show, write and compare; the exit status."""
-    old = None
-    if options.compare is not None:
-        try:
-            old = saved.load(options.compare)
-        except OSError as error:
-            return refuse(f"bench: cannot read {options.compare!r}: {error.strerror}")
-        except saved.NotResultsError as error:
-            return refuse(f"bench: cannot compare with {options.compare!r}: {error}")
+    old = older(options, refuse)
+    if isinstance(old, int):
+        return old
     failed = files.check_all((options.json, options.html), cannot_write)
     if failed is not None:
         return failed
@@ -55,20 +50,44 @@ def run(options: argparse.Namespace, refuse: Refuse, cannot_write: files.CannotW
         if interrupted:
             return INTERRUPTED
         return refuse(f"bench: nothing could be measured: {'; '.join(found.notes)}")
-    # First of all: who reads the standard output may have gone.
-    failed = files.write_all(
-        (
-            (options.json, lambda: _json(found)),
-            (options.html, lambda: _page(found)),
-        ),
-        cannot_write,
-    )
-    if "-" not in (options.json, options.html):
-        report.print_report(found)
+    texts = ((options.json, lambda: json_text(found)), (options.html, lambda: _page(found)))
+
+    def show() -> None:
+        if "-" not in (options.json, options.html):
+            report.print_report(found)
+
+    if old is not None and only is not None:
+        old = replace(old, rows={name: old.rows[name] for name in old.rows if name in only})
     status = INTERRUPTED if interrupted else 0
+    return finish(options, old, found, status, texts, show, cannot_write)
+
+
+def older(options: argparse.Namespace, refuse: Refuse) -> saved.Saved | int | None:
+    """What --compare names, None without it; the exit status if that cannot be read."""
+    if options.compare is None:
+        return None
+    try:
+        return saved.load(options.compare)
+    except OSError as error:
+        return refuse(f"bench: cannot read {options.compare!r}: {error.strerror}")
+    except saved.NotResultsError as error:
+        return refuse(f"bench: cannot compare with {options.compare!r}: {error}")
+
+
+def finish(
+    options: argparse.Namespace,
+    old: saved.Saved | None,
+    found: Report,
+    status: int,
+    texts: Iterable[tuple[str | None, Callable[[], str]]],
+    show: Callable[[], None],
+    cannot_write: files.CannotWrite,
+) -> int:
+    """Write what is asked for, show it and compare; the exit status, which may be one already."""
+    # Written first of all: who reads the standard output may have gone.
+    failed = files.write_all(texts, cannot_write)
+    show()
     if old is not None:
-        if only is not None:
-            old = replace(old, rows={name: old.rows[name] for name in old.rows if name in only})
         threshold = options.threshold / 100
         compared = comparison.compare(old, found, threshold, ladder.YARDSTICK, ladder.CROWD)
         with _printing_to_stderr("-" in (options.json, options.html)):
@@ -78,8 +97,9 @@ def run(options: argparse.Namespace, refuse: Refuse, cannot_write: files.CannotW
     return status if failed is None else failed
 
 
-def _json(found: Report) -> str:
-    return json.dumps(saved.document(found), indent=1, allow_nan=False) + "\n"
+def json_text(found: Report, beside: Mapping[str, object] | None = None) -> str:
+    """What --json writes; ``beside`` is added to what pyperf skips."""
+    return json.dumps(saved.document(found, beside), indent=1, allow_nan=False) + "\n"
 
 
 def _page(found: Report) -> str:

@@ -1,14 +1,15 @@
 """The user's own code in a process of its own, which it may end in any way.
 
-What the process says is a file of lines, each a JSON object, so that what it said before its end is
-there whatever that was. A terminal's Ctrl-C reaches it as well as this one.
+What the process says is a file of pickles, each a dictionary of the package's own plain data, so
+that what it said before its end is there whatever that was. A terminal's Ctrl-C reaches it as well
+as this one.
 """
 
 from __future__ import annotations
 
 import importlib
-import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -16,6 +17,8 @@ import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import IO, Any, NoReturn
+
+from .interpreter import command
 
 __all__ = ["Ended", "how_it_ended", "main", "run", "stop_at_interrupt"]
 
@@ -47,14 +50,8 @@ def run(function: str, job: Mapping[str, Any], output: int | IO[Any] | None = No
     """
     with tempfile.TemporaryDirectory(prefix="jumptable-bench-", ignore_cleanup_errors=True) as here:
         answer = os.path.join(here, "answer")
-        # The path first: it may be where this package is. What is no str, import ignores too.
-        path = [entry for entry in sys.path if isinstance(entry, str)]
-        code = (
-            f"import sys; sys.path[:] = {path!r}\n"
-            f"from {__name__} import main; main({function!r}, {dict(job)!r}, {answer!r})"
-        )
-        options = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
-        process = subprocess.Popen([sys.executable, *options, "-c", code], stdout=output)
+        job = dict(job)
+        process = subprocess.Popen(command(__name__, "main", function, job, answer), stdout=output)
         interrupted = _wait(process)
         return Ended(_read(answer), process.returncode, interrupted)
 
@@ -77,18 +74,13 @@ def _wait(process: subprocess.Popen[bytes]) -> bool:
 
 
 def _read(path: str) -> list[dict[str, Any]]:
+    said: list[dict[str, Any]] = []
     try:
-        with open(path, encoding="utf-8") as file:
-            lines = file.read().splitlines()
-    except OSError:
-        return []
-    said = []
-    for line in lines:
-        try:
-            said.append(json.loads(line))
-        except ValueError:  # ended while it was written
-            break
-    return said
+        with open(path, "rb") as file:
+            while True:
+                said.append(pickle.load(file))
+    except (OSError, EOFError, pickle.UnpicklingError):  # the last: ended while it was written
+        return said
 
 
 def how_it_ended(status: int) -> str:
@@ -112,8 +104,8 @@ def main(function: str, job: dict[str, Any], answer: str) -> NoReturn:
     def say(what: Mapping[str, Any]) -> None:
         if os.getpid() != own:  # forked
             return
-        with open(answer, "a", encoding="utf-8") as file:
-            file.write(json.dumps(what) + "\n")
+        with open(answer, "ab") as file:
+            file.write(pickle.dumps(dict(what)))
 
     work: Callable[[dict[str, Any], Say], int] = getattr(importlib.import_module(module), name)
     sys.exit(work(job, say))

@@ -5,63 +5,83 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from time import monotonic
-from typing import Any
+from typing import IO, Any
 
-from ..errors import InterfaceError, PluginError
-from . import files, fresh, machine, report
+from ..errors import InterfaceError, PluginError, SignatureError
+from . import command, files, fresh, ladder, machine, report
 from .boundary.arguments import ArgumentError
-from .boundary.crossing import (
-    Boundary,
-    RaisedError,
-    document,
-    from_document,
-    measure_boundary,
-)
+from .boundary.crossing import Boundary, RaisedError, measure_boundary, row_name
 from .hotpath import script
 from .hotpath.paths import HotPath
+from .results import Report, Row
+from .wording import duration, printable, quartiles
+from .workers import merged
 
 __all__ = ["main"]
 
 INTERRUPTED = 130
 ROUNDS = 3000
 SECONDS, QUICK_SECONDS = 5.0, 0.5
-HEADINGS = ("call", "median ns", "minimum ns", "quartiles")
+HEADINGS = ("call", "median", "minimum", "quartiles")
 
 Refuse = Callable[[str], int]
-CannotWrite = Callable[[str, "str | None"], int]
+CannotWrite = files.CannotWrite
 
 
 def main(options: argparse.Namespace, refuse: Refuse, cannot_write: CannotWrite) -> int:
     """Measure what the options name, and report; the exit status."""
-    if options.json is not None:
-        try:
-            files.check_writable(options.json)
-        except OSError as error:
-            return cannot_write(repr(options.json), error.strerror)
-    if options.script is not None:
-        return _script(options, refuse, cannot_write)
-    if len(options.words) < 2:
-        return refuse(
-            "bench: expected TARGET SYMBOL [SIGNATURE] [ARGS], as in: bench ./f.so apply "
+    wrong = _clash(options)
+    if wrong:
+        return refuse(f"bench: {wrong}")
+    old = command.older(options, refuse)
+    if isinstance(old, int):
+        return old
+    failed = files.check_all([options.json], cannot_write)
+    if failed is not None:
+        return failed
+    found = _script(options, refuse) if options.script is not None else _boundary(options, refuse)
+    if isinstance(found, int):
+        return found
+    facts = machine.describe()
+    notes = command.notes(Report(facts, found.rows), [], interrupted=found.interrupted)
+    whole = Report(facts, found.rows, notes=notes)
+
+    texts = [(options.json, lambda: command.json_text(whole, found.beside))]
+    return command.finish(options, old, whole, found.status, texts, found.show, cannot_write)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What was measured: ``beside`` is all that is not rows."""
+
+    rows: Sequence[Row]
+    beside: Mapping[str, object]
+    interrupted: bool
+    status: int
+    show: Callable[[], None]
+
+
+def _clash(options: argparse.Namespace) -> str:
+    """What the options ask for that there is not; empty if all is well."""
+    what = "--script" if options.script is not None else "TARGET"
+    if options.html is not None:
+        return f"--html is a page of the whole ladder, and there is none of {what}; use --json"
+    if options.only:
+        return f"--only chooses rows of the ladder, and {what} has none; leave it out"
+    if options.script is not None and options.function is None and options.compare is not None:
+        return (
+            "--compare takes what is measured again and again, and a whole program is timed once; "
+            "name one of its functions with --function"
+        )
+    if options.script is None and len(options.words) < 2:
+        return (
+            "expected TARGET SYMBOL [SIGNATURE] [ARGS], as in: bench ./f.so apply "
             "'double(double)' 1.5"
         )
-    return _boundary(options, refuse, cannot_write)
-
-
-def _write(
-    options: argparse.Namespace, found: Mapping[str, Any], cannot_write: CannotWrite
-) -> int | None:
-    if options.json is None:
-        return None
-    try:
-        files.write_json(options.json, {**found, "machine": machine.describe()})
-    except OSError as error:
-        if options.json == "-":
-            raise
-        return cannot_write(repr(options.json), error.strerror)
-    return None
+    return ""
 
 
 def _one_line(text: str) -> str:
@@ -71,7 +91,7 @@ def _one_line(text: str) -> str:
 # ---- bench TARGET -------------------------------------------------------------------------------
 
 
-def _boundary(options: argparse.Namespace, refuse: Refuse, cannot_write: CannotWrite) -> int:
+def _boundary(options: argparse.Namespace, refuse: Refuse) -> Outcome | int:
     target, symbol, *words = options.words
     signature = words.pop(0) if words and _is_signature(words[0]) else None
     job = {
@@ -79,33 +99,67 @@ def _boundary(options: argparse.Namespace, refuse: Refuse, cannot_write: CannotW
         "symbol": symbol,
         "signature": signature,
         "arguments": words,
-        "seconds": QUICK_SECONDS if options.quick else SECONDS,
     }
-    # What the function itself prints is no part of the document.
-    output = sys.stderr if options.json == "-" else None
-    ended = fresh.run(f"{__name__}:_measure", job, output)
-    found = ended.last("boundary")
-    if found is None:
+    found: list[Boundary] = []
+    for seconds in _seconds(options):
+        ended = fresh.run(f"{__name__}:_measure", {**job, "seconds": seconds}, _output(options))
+        boundary = ended.last("boundary")
+        if boundary is not None:
+            found.append(boundary)
+        elif not ended.interrupted:
+            return _failed(ended, target, symbol, refuse)
         if ended.interrupted:
-            return INTERRUPTED
-        for key, status in (("refused", 2), ("failed", 1)):
-            if ended.last(key) is not None:
-                refuse(f"bench: {_one_line(ended.last(key))}")
-                return status
-        what = {
-            "open": f"opening {target} ended the process {{}}",
-            "call": f"{symbol} ended the process {{}} on its first call",
-            "measure": f"{symbol} ended the process {{}} while it was measured",
-        }.get(ended.last("stage"), "the process that measures ended {}")
-        refuse(f"bench: {what.format(fresh.how_it_ended(ended.status))}")
-        return 1
-    boundary = from_document(found)
-    if options.json != "-":
-        _print(boundary)
-    if ended.interrupted:
-        print("interrupted; this is what was measured until then", file=sys.stderr)
-    failed = _write(options, found, cannot_write)
-    return failed if failed is not None else INTERRUPTED if ended.interrupted else 0
+            break
+    if not found:
+        return INTERRUPTED
+    boundary = replace(found[0], rows=tuple(merged([one.rows for one in found])))
+    interrupted = ended.interrupted
+
+    def show() -> None:
+        if options.json != "-":
+            _print(boundary)
+        if interrupted:
+            print("interrupted; this is what was measured until then", file=sys.stderr)
+
+    beside = {
+        "target": boundary.target,
+        "symbol": boundary.symbol,
+        "signature": boundary.signature,
+        "arguments": list(boundary.arguments),
+        "arguments_chosen": boundary.chosen,
+        "body_ns": boundary.body_ns,
+        "boundary_ns": boundary.boundary_ns,
+        "verdict": boundary.verdict,
+    }
+    status = INTERRUPTED if interrupted else 0
+    return Outcome(boundary.rows, {"boundary": beside}, interrupted, status, show)
+
+
+def _seconds(options: argparse.Namespace) -> list[float]:
+    """How long each process measures; see `workers` for why there are several."""
+    if options.quick:
+        return [QUICK_SECONDS]
+    return [SECONDS / command.PROCESSES] * command.PROCESSES
+
+
+def _output(options: argparse.Namespace) -> IO[str] | None:
+    """What the user's code prints is no part of a document."""
+    return sys.stderr if options.json == "-" else None
+
+
+def _failed(ended: fresh.Ended, target: str, symbol: str, refuse: Refuse) -> int:
+    for key, status in (("refused", 2), ("failed", 1)):
+        if ended.last(key) is not None:
+            refuse(f"bench: {_one_line(ended.last(key))}")
+            return status
+    ending = fresh.how_it_ended(ended.status)
+    what = {
+        "open": f"opening {target} ended the process {ending}",
+        "call": f"{symbol} ended the process {ending} on its first call",
+        "measure": f"{symbol} ended the process {ending} while it was measured",
+    }.get(ended.last("stage"), f"the process that measures ended {ending}")
+    refuse(f"bench: {_one_line(what)}")
+    return 1
 
 
 def _is_signature(word: str) -> bool:
@@ -131,9 +185,16 @@ def _measure(job: dict[str, Any], say: Callable[[Mapping[str, Any]], None]) -> i
         say({"failed": str(error)})
         return 1
     except (PluginError, InterfaceError, ArgumentError) as error:
-        say({"refused": str(error)})
+        what = str(error)
+        if job["signature"] is None and isinstance(error, SignatureError):
+            # What it advises is for a program.
+            what = (
+                f"{what.partition('; ')[0]}; write its signature behind the name, with "
+                "parentheses, as in 'double(double)'"
+            )
+        say({"refused": what})
         return 2
-    say({"boundary": document(found)})
+    say({"boundary": found})
     return 0
 
 
@@ -145,49 +206,83 @@ def _print(boundary: Boundary) -> None:
     if boundary.chosen:
         title += "; nobody gave arguments, so these were chosen"
     rows = []
-    for cost in boundary.costs:
-        if cost.spread is None:
-            rows.append([f"{cost.name} ({cost.missing})", *["-"] * (len(HEADINGS) - 1)])
+    for row in boundary.rows:
+        if row.name in ladder.YARDSTICKS:
             continue
-        numbers = [cost.spread.median, cost.minimum, cost.spread.low, cost.spread.high]
-        median, minimum, low, high = map(report.nanoseconds, numbers)
-        rows.append([cost.name, median, minimum, f"{low}-{high}"])
-    report.print_table(title, HEADINGS, rows)
-    print(f"\n{boundary.verdict}")
+        name = row.name.removeprefix(row_name(boundary.symbol, ""))
+        if row.runs:
+            low = duration(row.minimum)
+            rows.append([name, duration(row.spread.median), low, quartiles(row.spread)])
+        else:
+            rows.append([f"{name} ({row.missing})", *["-"] * (len(HEADINGS) - 1)])
+    report.print_table(printable(title), HEADINGS, rows)
+    print(f"\n{printable(boundary.verdict)}")
 
 
 # ---- bench --script -----------------------------------------------------------------------------
 
 
-def _script(options: argparse.Namespace, refuse: Refuse, cannot_write: CannotWrite) -> int:
+def _script(options: argparse.Namespace, refuse: Refuse) -> Outcome | int:
     path = options.script
     if not os.path.isfile(path):
         what = "is a folder" if os.path.isdir(path) else "is not there"
         return refuse(f"bench: {path!r} {what}; --script takes the file of a Python program")
-    output = sys.stderr if options.json == "-" else None
-    found: HotPath | script.ScriptRun
     try:
-        if options.function is not None:
-            seconds = QUICK_SECONDS if options.quick else SECONDS
-            found, interrupted = script.bench_function(
-                path, options.words, options.function, seconds, output
-            )
-            status = 0
-        else:
-            found = script.bench_script(path, options.words, output)
-            interrupted, status = found.interrupted, found.status
+        if options.function is None:
+            return _program(options)
+        return _function(options)
     except script.Failure as error:
-        if error.status == INTERRUPTED:
-            return INTERRUPTED
-        refuse(f"bench: {_one_line(str(error))}")
+        if error.status != INTERRUPTED:
+            refuse(f"bench: {_one_line(str(error))}")
         return error.status
+
+
+def _program(options: argparse.Namespace) -> Outcome:
+    found = script.bench_script(options.script, options.words, _output(options))
+
+    def show() -> None:
+        _show(options, found, found.interrupted)
+        if found.status and not found.interrupted:
+            print(f"{options.script} ended with exit status {found.status}", file=sys.stderr)
+
+    status = INTERRUPTED if found.interrupted else 1 if found.status else 0
+    beside = {"hot_path": script.facts(found)}
+    return Outcome(script.rows_of(found), beside, found.interrupted, status, show)
+
+
+def _function(options: argparse.Namespace) -> Outcome:
+    climbs: list[list[Row]] = []
+    paths: list[HotPath] = []
+    for seconds in _seconds(options):
+        try:
+            path, rows, interrupted = script.bench_function(
+                options.script, options.words, options.function, seconds, _output(options)
+            )
+        except script.Failure as error:
+            if error.status != INTERRUPTED or not paths:
+                raise
+            interrupted = True
+            break
+        paths.append(path)
+        climbs.append(rows)
+        if interrupted:
+            break
+    together = merged(climbs)
+    # What was inside is the same in each; what a call costs, all of them know better than one.
+    found = replace(paths[0], ns=together[0].spread, minimum=together[0].minimum)
+    status = INTERRUPTED if interrupted else 0
+    beside = {"hot_path": script.facts(found)}
+
+    def show() -> None:
+        _show(options, found, interrupted)
+
+    return Outcome(together, beside, interrupted, status, show)
+
+
+def _show(
+    options: argparse.Namespace, found: HotPath | script.ScriptRun, interrupted: bool
+) -> None:
     if options.json != "-":
         print(found)
     if interrupted:
         print("interrupted; this is what was seen until then", file=sys.stderr)
-    elif status:
-        print(f"{path} ended with exit status {status}", file=sys.stderr)
-    failed = _write(options, script.document(found), cannot_write)
-    if failed is not None:
-        return failed
-    return INTERRUPTED if interrupted else 1 if status else 0

@@ -12,7 +12,7 @@ from math import nan
 
 from .timing import Measurement, Spread, Timing
 
-__all__ = ["Curve", "Experiment", "Guide", "Report", "Row", "Run", "Trial", "run_of"]
+__all__ = ["Curve", "Experiment", "Guide", "Report", "Row", "Run", "Trial", "few", "run_of"]
 
 # Beyond this, how a row went while time passed says more of the machine than of the row.
 STEADY, STEADY_NS = 0.10, 0.3
@@ -146,3 +146,10 @@ def run_of(timing: Timing, measurement: Measurement, baseline: str | None = None
         timing.loops,
         len(timing.ns),
     )
+
+
+def few(times: Sequence[float]) -> Run:
+    """The part of one process that measured calls one by one, since each takes long."""
+    spread = Spread.of(times)
+    values = tuple(map(float, times))
+    return Run(values, (), spread.low, spread.high, min(values), 1, len(values))

@@ -47,8 +47,8 @@ class NotResultsError(Exception):
     """The file is none that ``--json`` or pyperf writes; the message says what is wrong."""
 
 
-def document(report: Report) -> dict[str, object]:
-    """All that was found, as JSON that pyperf loads."""
+def document(report: Report, beside: Mapping[str, object] | None = None) -> dict[str, object]:
+    """All that was found, as JSON that pyperf loads; ``beside`` is added to what it skips."""
     facts = {fact_name(name): fact for name, fact in report.machine.items() if fact != ""}
     if "date" in facts:  # of which pyperf makes a datetime
         facts["date"] = str(facts["date"]).replace(" UTC", "+00:00")
@@ -63,6 +63,7 @@ def document(report: Report) -> dict[str, object]:
             "notes": list(report.notes),
             "curves": [_plain(asdict(curve)) for curve in report.curves],
             "experiments": [_plain(asdict(experiment)) for experiment in report.experiments],
+            **{name: _plain(value) for name, value in (beside or {}).items()},
         },
     }
 

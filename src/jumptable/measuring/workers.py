@@ -23,6 +23,7 @@ from math import inf
 from time import monotonic
 from typing import IO, Any
 
+from .interpreter import command
 from .processgroup import end_group, ends
 from .results import Row
 from .worker import HELLO
@@ -121,9 +122,8 @@ def _started(job: dict[str, Any]) -> subprocess.Popen[bytes]:
     if not sys.executable:  # an interpreter inside of another program
         raise FileNotFoundError(0, "sys.executable does not say which interpreter this is")
     options: dict[str, Any] = {"start_new_session": True} if os.name == "posix" else {}
-    return subprocess.Popen(
-        _command(job), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, **options
-    )
+    line = command("jumptable.measuring.worker", "main", job)
+    return subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, **options)
 
 
 def _skip_noise(out: IO[bytes]) -> None:
@@ -133,17 +133,6 @@ def _skip_noise(out: IO[bytes]) -> None:
             return
         if sys.stderr is not None:
             sys.stderr.write(line.decode("utf-8", "backslashreplace"))
-
-
-def _command(job: dict[str, Any]) -> list[str]:
-    # The path first: it may be where this package is. What is no str, import ignores too.
-    path = [str(entry) for entry in sys.path if isinstance(entry, str)]
-    code = (
-        f"import sys; sys.path[:] = {path!r}\n"
-        f"from jumptable.measuring.worker import main; main({job!r})"
-    )
-    flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
-    return [sys.executable, *flags, "-c", code]
 
 
 def _ended(status: int) -> str:

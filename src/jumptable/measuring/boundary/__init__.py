@@ -1,5 +1,5 @@
 """What the boundary costs between a host and one function of a plugin."""
 
-from .crossing import Boundary, Cost, document, measure_boundary
+from .crossing import Boundary, measure_boundary
 
-__all__ = ["Boundary", "Cost", "document", "measure_boundary"]
+__all__ = ["Boundary", "measure_boundary"]

@@ -9,7 +9,8 @@ type costs. A Python function is called itself: there is no boundary, and that i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from time import perf_counter_ns
@@ -22,13 +23,14 @@ from ...binding.table import Table
 from ...loading.registry import Target
 from ...loading.registry import open as open_plugin
 from .. import bodies
-from ..hotpath.paths import pretty, refuse_what_runs_later
-from ..timing import Contestant, Spread, measure, statement
+from ..hotpath.paths import refuse_what_runs_later
+from ..ladder.compiled import yardstick_rows, yardsticks
+from ..results import Row, Run, few, run_of
+from ..timing import Contestant, measure, statement
+from ..wording import duration
 from .arguments import ArgumentError, read, read_literals, words
 
-__all__ = ["Boundary", "Cost", "RaisedError", "document", "from_document", "measure_boundary"]
-
-SCHEMA = "jumptable-boundary/1"
+__all__ = ["Boundary", "RaisedError", "measure_boundary", "row_name"]
 
 FROM_PYTHON = "from Python, looked up once"
 ITSELF = "called directly"
@@ -38,6 +40,8 @@ FROM_C = "from C, through its pointer: the body"
 CTYPES = "ctypes, argtypes set"
 LOOK_UP = "with a look-up in the loop"
 OPEN = "with an open and a look-up in the loop"
+
+LATER = ", though not when it was first called"
 
 # Beyond this, what varies in a body is more than the boundary.
 LONG_NS = 10_000
@@ -53,32 +57,24 @@ class RaisedError(Exception):
 
 
 @dataclass(frozen=True)
-class Cost:
-    """One way to call: nanoseconds, or ``missing``: why it is not there."""
-
-    name: str
-    spread: Spread | None = None
-    minimum: float = 0.0
-    loops: int = 0
-    missing: str = ""
-
-
-@dataclass(frozen=True)
 class Boundary:
-    """What was measured. ``signature`` is None for a Python function."""
+    """What was measured: a row for each way to call, and the yardsticks.
+
+    ``signature`` is None for a Python function.
+    """
 
     target: str
     symbol: str
     signature: str | None
     arguments: tuple[str, ...]
     chosen: bool  # whether the arguments are none of the user's
-    costs: tuple[Cost, ...]
+    rows: tuple[Row, ...]
 
     def ns(self, name: str) -> float | None:
         """The median of one way to call, or None if it was not measured."""
-        for cost in self.costs:
-            if cost.name == name and cost.spread is not None:
-                return cost.spread.median
+        for row in self.rows:
+            if row.name == row_name(self.symbol, name) and row.runs:
+                return row.spread.median
         return None
 
     @cached_property
@@ -110,7 +106,7 @@ class Boundary:
         total, boundary, body = self.total_ns, self.boundary_ns, self.body_ns
         if total is None:
             return f"{self.symbol} was interrupted before anything was measured."
-        cost = f"{self.symbol} costs {pretty(total)} from Python"
+        cost = f"{self.symbol} costs {duration(total)} from Python"
         if boundary is None or body is None:
             return f"{cost}."
         if self.signature is None:
@@ -118,17 +114,17 @@ class Boundary:
         elif body >= 1000 and boundary < body / 10:
             share = f"{100 * boundary / total:.2g} %" if boundary / total > 1e-4 else "next to none"
             return (
-                f"{cost}: the boundary, {pretty(boundary)}, is {share} of it, and not worth "
+                f"{cost}: the boundary, {duration(boundary)}, is {share} of it, and not worth "
                 "optimising."
             )
         else:
-            parts = f": {pretty(body)} are its body, {pretty(boundary)} the boundary"
+            parts = f": {duration(body)} are its body, {duration(boundary)} the boundary"
         look_up = self.ns(LOOK_UP)
         if look_up is None:
             return f"{cost}{parts}."
         ratio = look_up / total
         if ratio < 1.1:
-            more = f"{pretty(max(0.0, look_up - total))} more"
+            more = f"{duration(max(0.0, look_up - total))} more"
         else:
             more = f"{ratio:.{1 if ratio < 9.95 else 0}f} times as much"
         return f"{cost}{parts}; with a look-up in the loop it would be {more}."
@@ -151,7 +147,7 @@ def measure_boundary(
     before each of these is done: any may end the process.
 
     Raises a `PluginError` if the function cannot be had, ArgumentError for what is wrong with the
-    arguments or cannot be called, and RaisedError if the first call raises.
+    arguments or cannot be called, and RaisedError if a call raises.
     """
     if signature is not None and isinstance(parse(signature), CType):
         raise ArgumentError(
@@ -179,35 +175,41 @@ def measure_boundary(
     say("call")
     first = _first_call(function, values, symbol)
     say("measure")
-    if first > SLOW_NS:
-        costs = _slowly(function, values, first, go_on)
-    else:
-        costs = []
-    contestants = [] if costs else _python_calls(names, listed, own is not None)
-    absent: list[Cost] = []
+    called = f"a call of {symbol}({', '.join(shown)})"
+    is_slow = first > SLOW_NS
+    runs: dict[str, Run] = {}
+    if is_slow:
+        with _own_exceptions(symbol, LATER):
+            runs[FROM_PYTHON] = _slowly(function, values, first, go_on)
+    contestants = [] if is_slow else _python_calls(names, listed, own is not None)
+    absent: dict[str, str] = {}
     if own is not None and type(owner) is Symbol:
-        entered, absent = _native_calls(owner, own, values, names, listed, bool(costs))
+        entered, absent = _native_calls(owner, own, values, names, listed, is_slow)
         contestants += entered
-    found = measure(contestants, rounds=rounds, go_on=go_on) if contestants else None
-    for contestant in contestants:
-        timing = found.timings.get(contestant.name) if found is not None else None
-        if timing is not None:
-            costs.append(Cost(contestant.name, timing.spread, timing.minimum, timing.loops))
+    with _own_exceptions(symbol, LATER):
+        found = measure([*contestants, *yardsticks()], rounds=rounds, go_on=go_on)
+    runs |= {name: run_of(timing, found, FROM_PYTHON) for name, timing in found.timings.items()}
+    rows = [
+        Row(row_name(symbol, name), called, runs=(runs[name],)) for name in ORDER if name in runs
+    ]
+    rows += [Row(row_name(symbol, name), called, missing=why) for name, why in absent.items()]
+    rows += yardstick_rows(found)
     return Boundary(
         str(target),
         symbol,
         own.text if own is not None else None,
         tuple(shown),
         bool(shown) and not arguments,
-        (*_in_order(costs), *absent),
+        tuple(rows),
     )
 
 
 ORDER = (ITSELF, FROM_PYTHON, FACADE, FROM_C, EMPTY, LOOK_UP, OPEN, CTYPES)
 
 
-def _in_order(costs: Sequence[Cost]) -> list[Cost]:
-    return sorted(costs, key=lambda cost: ORDER.index(cost.name))
+def row_name(symbol: str, way: str) -> str:
+    """Another function's older run has no row of that name."""
+    return f"{symbol}: {way}"
 
 
 def _python_arguments(function: Any, symbol: str, arguments: Sequence[str]) -> list[Any]:
@@ -225,34 +227,54 @@ def _python_arguments(function: Any, symbol: str, arguments: Sequence[str]) -> l
     try:
         signature.bind(*values)
     except TypeError as error:
+        by_name = [
+            name
+            for name, one in signature.parameters.items()
+            if one.kind is one.KEYWORD_ONLY and one.default is one.empty
+        ]
+        instead = (
+            f"{by_name[0]!r} can only be given by name, and these are given by position: measure a "
+            "function that calls it"
+            if by_name
+            else "write them behind its name, as Python literals"
+        )
         raise ArgumentError(
             f"{symbol}{signature} cannot be called with {', '.join(arguments) or 'no arguments'}: "
-            f"{error}; write them behind its name, as Python literals"
+            f"{error}; {instead}"
         ) from None
     return values
 
 
 def _first_call(function: Callable[..., object], values: Sequence[Any], symbol: str) -> int:
     start = perf_counter_ns()
-    try:
-        function(*values)
-    except Exception as error:
-        if str(error).startswith(f"{symbol}() argument"):
-            raise ArgumentError(str(error)) from None
-        raise RaisedError(f"{symbol} raised {type(error).__name__}: {error}") from error
+    with _own_exceptions(symbol, ""):
+        try:
+            function(*values)
+        except Exception as error:
+            if str(error).startswith(f"{symbol}() argument"):
+                raise ArgumentError(str(error)) from None
+            raise
     return perf_counter_ns() - start
 
 
-def _slowly(
-    function: Callable[..., object], values: Sequence[Any], first: int, go_on: GoOn
-) -> list[Cost]:
+@contextmanager
+def _own_exceptions(symbol: str, when: str) -> Iterator[None]:
+    """Those of the function as RaisedError; what ends the process does so."""
+    try:
+        yield
+    except (SystemExit, ArgumentError):
+        raise
+    except BaseException as error:
+        raise RaisedError(f"{symbol} raised {type(error).__name__}{when}: {error}") from error
+
+
+def _slowly(function: Callable[..., object], values: Sequence[Any], first: int, go_on: GoOn) -> Run:
     times: list[int] = []
     while len(times) < SLOW_CALLS and go_on(len(times), SLOW_CALLS):
         start = perf_counter_ns()
         function(*values)
         times.append(perf_counter_ns() - start)
-    times = times or [first]
-    return [Cost(FROM_PYTHON, Spread.of(times), float(min(times)), 1)]
+    return few(times or [first])
 
 
 def _python_calls(names: Mapping[str, Any], listed: str, native: bool) -> list[Contestant]:
@@ -281,14 +303,14 @@ def _native_calls(
     names: Mapping[str, Any],
     listed: str,
     is_slow: bool,
-) -> tuple[list[Contestant], list[Cost]]:
+) -> tuple[list[Contestant], dict[str, str]]:
     """The body and the boundary alone, and what ctypes makes of the same."""
     # As the plugin's own are, which look for exceptions only if there may be any.
     plan = Plan(signature, checked=getattr(names["plugin"]._source, "checked", True))
     address = bodies.nothing(signature.result.kind)
     nothing = make_function("nothing", plan, address, None, from_plugin=False)
     contestants = [statement(EMPTY, f"f({listed})", {**names, "f": nothing})]
-    absent: list[Cost] = []
+    absent: dict[str, str] = {}
     if is_slow:
         return contestants, absent
     keep: list[object] = []
@@ -296,15 +318,15 @@ def _native_calls(
     if owner.evidence == "capsule":  # Cython's may take words that Python does not pass
         ints += (0,) * (bodies.MOST_INTS - len(ints))
     if signature.result.kind == "object":
-        absent.append(Cost(FROM_C, missing="its result is a Python object"))
+        absent[FROM_C] = "its result is a Python object"
     elif len(ints) > bodies.MOST_INTS or len(floats) > bodies.MOST_FLOATS:
-        absent.append(Cost(FROM_C, missing="it has more arguments than a loop of C can pass here"))
+        absent[FROM_C] = "it has more arguments than a loop of C can pass here"
     else:
         contestants.append(_c_loop(owner.address, ints, floats, keep))
     try:
         call, given = _ctypes_call(owner.address, signature, values)
     except Exception as error:  # ctypes has limits of its own
-        absent.append(Cost(CTYPES, missing=f"ctypes refuses: {error}"))
+        absent[CTYPES] = f"ctypes refuses: {error}"
     else:
         given_names = {f"x{index}": value for index, value in enumerate(given)}
         contestants.append(statement(CTYPES, f"f({listed})", {"f": call, **given_names}))
@@ -348,53 +370,3 @@ def _ctypes_call(
     call = make(of(signature.result), *map(of, signature.params))(address)
     call(*given)
     return call, given
-
-
-# ---- as plain data ------------------------------------------------------------------------------
-
-
-def document(boundary: Boundary) -> dict[str, Any]:
-    """A Boundary as JSON; times are in nanoseconds per call."""
-    return {
-        "schema": SCHEMA,
-        "target": boundary.target,
-        "symbol": boundary.symbol,
-        "signature": boundary.signature,
-        "arguments": list(boundary.arguments),
-        "arguments_chosen": boundary.chosen,
-        "rows": [_row(cost) for cost in boundary.costs],
-        "body_ns": boundary.body_ns,
-        "boundary_ns": boundary.boundary_ns,
-        "verdict": boundary.verdict,
-    }
-
-
-def _row(cost: Cost) -> dict[str, Any]:
-    if cost.spread is None:
-        return {"name": cost.name, "missing": cost.missing}
-    return {
-        "name": cost.name,
-        "median_ns": cost.spread.median,
-        "minimum_ns": cost.minimum,
-        "quartiles_ns": [cost.spread.low, cost.spread.high],
-        "loops": cost.loops,
-    }
-
-
-def from_document(found: Mapping[str, Any]) -> Boundary:
-    """The Boundary that `document` was given."""
-    costs = []
-    for row in found["rows"]:
-        if "missing" in row:
-            costs.append(Cost(row["name"], missing=row["missing"]))
-        else:
-            spread = Spread(row["median_ns"], *row["quartiles_ns"])
-            costs.append(Cost(row["name"], spread, row["minimum_ns"], row["loops"]))
-    return Boundary(
-        found["target"],
-        found["symbol"],
-        found["signature"],
-        tuple(found["arguments"]),
-        found["arguments_chosen"],
-        tuple(costs),
-    )

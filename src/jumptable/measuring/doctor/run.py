@@ -6,12 +6,12 @@ import ast
 import os
 import re
 import subprocess
-import sys
 import tempfile
 import time
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..interpreter import command, interpreter_options
 from ..processgroup import end_group, ends, own_group
 
 __all__ = ["Outcome", "run"]
@@ -59,19 +59,13 @@ def run(job: dict[str, Any], timeout: float) -> Outcome:
 
 
 def _command(job: dict[str, Any]) -> list[str]:
-    # The path first: it may be where this package is. What is no str, import ignores too.
-    path = [str(entry) for entry in sys.path if isinstance(entry, str)]
-    code = (
-        f"import sys; sys.path[:] = {path!r}\n"
-        f"from jumptable.measuring.doctor.child import main; main({job!r})"
-    )
-    return [sys.executable, *_options(), "-c", code]
+    return command("jumptable.measuring.doctor.child", "main", job, options=_options())
 
 
 def _options() -> list[str]:
     """Of the interpreter, but those by which it writes where the plugin's output is looked for."""
     options: list[str] = []
-    for option in subprocess._args_from_interpreter_flags():  # type: ignore[attr-defined]
+    for option in interpreter_options():
         if options and options[-1] == "-X" and option.startswith("importtime"):
             options.pop()
         elif not option.startswith("-v"):

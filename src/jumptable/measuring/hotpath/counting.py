@@ -14,7 +14,6 @@ Invariants
 from __future__ import annotations
 
 import builtins
-import linecache
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -33,7 +32,7 @@ from .kinds import (
     kind_of_builtin,
     kind_of_frame,
 )
-from .places import Place, arguments_of, is_users, place_of
+from .places import Place, arguments_of, is_users, place_of, text_of
 
 __all__ = ["Seen", "Watch"]
 
@@ -84,19 +83,31 @@ class Watch:
         self._before = sys.getprofile()
         self._profiler = self._event
         _count_imports()
-        sys.setprofile(self._profiler)
+        try:
+            sys.setprofile(self._profiler)
+        except BaseException:  # KeyboardInterrupt
+            _do_not_count_imports()
+            raise
         return self
 
+    @property
+    def undisturbed(self) -> bool:
+        """Whether nobody has set another profiler, or none, meanwhile."""
+        return self._profiler is not None and sys.getprofile() is self._profiler
+
     def __exit__(self, *_: object) -> None:
-        # One that the block has set, and left, is its own affair.
-        if sys.getprofile() is self._profiler:
-            if self._before is None or callable(self._before):
-                sys.setprofile(self._before)
-            else:  # cProfile's, before 3.12
-                sys.setprofile(None)
-                self._before.enable()
-        self._inside = self._current = self._profiler = None
-        _do_not_count_imports()
+        try:
+            # One that the block has set, and left, is its own affair. The interpreter takes this
+            # one away itself if Ctrl-C is pressed while it runs.
+            if sys.getprofile() in (self._profiler, None):
+                if self._before is None or callable(self._before):
+                    sys.setprofile(self._before)
+                else:  # cProfile's, before 3.12
+                    sys.setprofile(None)
+                    self._before.enable()
+        finally:
+            self._inside = self._current = self._profiler = None
+            _do_not_count_imports()
 
     def _event(self, frame: FrameType, event: str, argument: object) -> None:
         if self._inside is not None:
@@ -118,7 +129,7 @@ class Watch:
         code = frame.f_code
         known = self._kinds.get(id(code))
         if known is None:
-            kind = IMPORT if code is _counted_import.__code__ else kind_of_frame(frame)
+            kind = IMPORT if code is IMPORTS else kind_of_frame(frame)
             known = self._kinds[id(code)] = (kind, code)
         return known[0]
 
@@ -151,7 +162,7 @@ class Watch:
         key = (kind.what, file, line)
         seen = self.seen.get(key)
         if seen is None:
-            source = linecache.getline(file, line, frame.f_globals).strip()
+            source = text_of(file, line, frame.f_globals).strip()
             seen = self.seen[key] = Seen(kind, Place(file, line, source))
         seen.count += 1
         return seen
@@ -182,25 +193,32 @@ class Watch:
 
 _lock = Lock()
 _importers = 0
-_real_import = builtins.__import__
+_real_import: Any = builtins.__import__
 
 
-def _counted_import(
-    name: str,
-    globals: Any = None,
-    locals: Any = None,
-    fromlist: Any = (),
-    level: int = 0,
-) -> ModuleType:
-    return _real_import(name, globals, locals, fromlist, level)
+def _counting(real: Any) -> Any:
+    """A function of its own for each: whoever wraps or keeps one meanwhile comes to no circle."""
+
+    def counted(
+        name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0
+    ) -> ModuleType:
+        found: ModuleType = real(name, globals, locals, fromlist, level)
+        return found
+
+    return counted
+
+
+_counted_import = _counting(_real_import)
+IMPORTS: CodeType = _counted_import.__code__
 
 
 def _count_imports() -> None:
-    global _importers, _real_import
+    global _importers, _real_import, _counted_import
     with _lock:
         _importers += 1
         if builtins.__import__ is not _counted_import:
             _real_import = builtins.__import__
+            _counted_import = _counting(_real_import)
             builtins.__import__ = _counted_import
 
 

@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from time import perf_counter_ns
+from types import CoroutineType, GeneratorType
 from typing import Any
 
 from ..report import plain_table
-from ..timing import Contestant, Spread, measure, statement
+from ..results import Run, few, run_of
+from ..timing import Contestant, Measurement, Spread, measure, statement
+from ..wording import amount, duration
 from .costs import costs, new_watch, refer
 from .counting import Seen, Watch
 from .places import first_literal, shown
 
-__all__ = ["LEAST_ROUNDS", "Found", "HotPath", "bench", "bench_until", "found_in", "inside",
-           "percent", "pretty", "refuse_what_runs_later", "table"]  # fmt: skip
+__all__ = ["LEAST_ROUNDS", "Found", "HotPath", "Timed", "bench", "bench_until", "found_in",
+           "inside", "percent", "refuse_what_runs_later", "table", "within"]  # fmt: skip
 
 # From here on a call is no longer what a dispatch alone can cost.
 MICROSECOND = 1000.0
 LITTLE = 0.05
 MOST_COUNTED = 1000
 ROUNDS, LEAST_ROUNDS = 5000, 5
-NOTHING = "no open, look-up, bind or signature check was inside it"
+NOTHING = "no open, look-up, bind or signature check was seen in it"
 
 
 @dataclass(frozen=True)
@@ -78,48 +82,41 @@ class HotPath:
     @cached_property
     def verdict(self) -> str:
         """What was found, in one sentence."""
-        cost = f"{self.name}() costs {pretty(self.ns.median)} a call"
+        cost = f"{self.name}() costs {duration(self.ns.median)} a call"
         if self.findings:
             return f"{cost}, {inside(self.findings)}."
         if self.ns.median < MICROSECOND:
             return f"{cost}; {NOTHING}."
-        return f"{cost}, and {NOTHING}: it is the work itself."
+        return f"{cost}, and {NOTHING}: it should be the work itself."
 
     def __str__(self) -> str:
         return f"{self.verdict}\n\n{table(self.findings)}" if self.findings else self.verdict
 
 
-def pretty(ns: float) -> str:
-    """A time as one reads it."""
-    for limit, divisor, unit in ((1e3, 1, "ns"), (1e6, 1e3, "us"), (1e9, 1e6, "ms")):
-        if ns < limit * 0.9995:
-            value = ns / divisor
-            digits = 2 if value < 10 else 1 if value < 100 else 0
-            return f"{value:.{min(digits, 1) if divisor == 1 else digits}f} {unit}"
-    return f"{ns / 1e9:.2f} s"
-
-
 def inside(findings: Sequence[Found], often: bool = False) -> str:
     """Where the time went, and what to do about it; ``often`` says how many times it went there."""
-    first = findings[0]
-    together = min(1.0, sum(one.share or 0.0 for one in findings))
+    first, timed = findings[0], [one for one in findings if one.share is not None]
+    together = min(1.0, sum(one.share or 0.0 for one in timed))
     article = "an" if first.kind[0] in "aeiou" else "a"
     place = f"{article} {first.kind} at {first.where}"
     if often:
         place += f", {first.calls:,.0f} times"
     if first.share is None:
         text = f"with {place}"
+    elif len(timed) == 1:
+        text = f"{percent(together)} of it in {place}"
     elif together < LITTLE:
-        places = f" and {len(findings) - 1} more" if len(findings) > 1 else ""
-        return f"{percent(together)} of it in {place}{places}: the rest is the work itself"
-    elif len(findings) == 1:
-        text = f"{percent(first.share)} of it in {place}"
+        text = f"{percent(together)} of it in {place} and {len(timed) - 1} more"
     else:
         text = (
-            f"{percent(together)} of it in {len(findings)} places, most in {place} "
+            f"{percent(together)} of it in {len(timed)} places, most in {place} "
             f"({percent(first.share)})"
         )
-    return f"{text}: {first.remedy}"
+    if len(timed) < len(findings):
+        others = len(findings) - max(1, len(timed))
+        text += f", and {others} more whose time is unknown" if others else ""
+        return f"{text}: {first.remedy}"
+    return f"{text}: {'the rest is the work itself' if together < LITTLE else first.remedy}"
 
 
 def percent(share: float) -> str:
@@ -127,7 +124,7 @@ def percent(share: float) -> str:
     return f"{min(99.0, 100 * share):.0f} %" if share >= 0.01 else "under 1 %"
 
 
-HEADINGS = ("what was inside", "times a call", "ns each", "share")
+HEADINGS = ("what was inside", "times a call", "each", "share")
 
 
 def table(findings: Sequence[Found], headings: Sequence[str] = HEADINGS) -> str:
@@ -142,14 +139,10 @@ def table(findings: Sequence[Found], headings: Sequence[str] = HEADINGS) -> str:
 def cells(one: Found) -> list[str]:
     return [
         f"{one.where}  {one.what}",
-        f"{one.calls:,.6g}",
-        "-" if one.each_ns is None else _number(one.each_ns),
+        amount(one.calls),
+        "-" if one.each_ns is None else duration(one.each_ns),
         "-" if one.share is None else percent(one.share),
     ]
-
-
-def _number(ns: float) -> str:
-    return f"{ns:.1f}" if ns < 100 else f"{ns:,.0f}"
 
 
 # ---- measuring --------------------------------------------------------------------------------
@@ -167,9 +160,9 @@ def bench(function: Callable[..., object], /, *arguments: Any, seconds: float = 
     What the calling thread does is seen, in Python code; not what compiled code does by itself.
     Safe to call from several threads at a time, but what they measure then is each other.
 
-    Raises TypeError for what cannot be called, or is a coroutine or generator function, whose call
-    only makes an object; ValueError for ``seconds`` that are none. What the function raises goes
-    through as it is.
+    Raises TypeError for what cannot be called, or gives a coroutine or generator, whose call
+    only makes an object; ValueError for ``seconds`` that are none; RuntimeError if the function
+    sets a profiler itself. What the function raises goes through as it is.
     """
     if not callable(function):
         raise TypeError(
@@ -180,7 +173,16 @@ def bench(function: Callable[..., object], /, *arguments: Any, seconds: float = 
         raise TypeError(f"seconds are a number, not {type(seconds).__name__}")
     if not (seconds > 0 and math.isfinite(seconds)):
         raise ValueError(f"seconds are more than 0 and finite, not {seconds!r}")
-    return bench_until(function, arguments, float(seconds), lambda: False)
+    return bench_until(function, arguments, float(seconds), lambda: False).path
+
+
+@dataclass(frozen=True)
+class Timed:
+    """A HotPath, and its row of results with that of what was measured ``beside``."""
+
+    path: HotPath
+    run: Run
+    beside: Measurement
 
 
 def bench_until(
@@ -188,8 +190,12 @@ def bench_until(
     arguments: Sequence[Any],
     seconds: float,
     stopped: Callable[[], bool],
-) -> HotPath:
-    """`bench`, which measures no longer once ``stopped()`` says so."""
+    beside: Sequence[Contestant] = (),
+) -> Timed:
+    """`bench`, which measures no longer once ``stopped()`` says so.
+
+    ``beside`` is timed at the same time.
+    """
     refuse_what_runs_later(function)
     clock = perf_counter_ns
     begin, budget = clock(), seconds * 1e9
@@ -203,12 +209,12 @@ def bench_until(
     first = _timed(function, arguments)
     again = first <= budget
     second = _timed(function, arguments) if again else first
+    own = empty = timing = None
+    times = [second]
     if second > budget / 10:
-        own = empty = None
-        times = [second]
         while clock() - begin + second < 0.8 * budget and not stopped():
             times.append(_timed(function, arguments))
-        calls = len(times)
+        found = measure(beside, rounds=LEAST_ROUNDS)
     else:
         names = {f"x{index}": value for index, value in enumerate(arguments)}
         listed = ", ".join(names)
@@ -216,30 +222,35 @@ def bench_until(
         exec(f"def empty({listed}): pass", space)
         own = statement("own", f"f({listed})", {"f": function, **names})
         reference = statement("empty", f"f({listed})", {"f": space["empty"], **names})
-        found = measure([own, reference], rounds=ROUNDS, go_on=until(0.6, LEAST_ROUNDS))
+        found = measure([own, reference, *beside], rounds=ROUNDS, go_on=until(0.6, LEAST_ROUNDS))
         timing = found["own"]
-        times = []
-        spread, minimum = timing.spread, timing.minimum
-        empty, calls = found["empty"].spread.median, timing.loops * len(timing.ns)
+        empty = found["empty"].spread.median
     counted, watched, watch = _watched(function, arguments, until(0.7, 1))
-    if times:
+    if timing is not None:
+        run, spread, calls = run_of(timing, found), timing.spread, timing.loops * len(timing.ns)
+    else:
         # Not even watched did it take so long again: it was the first time.
         times = times if again else [min(first, watched)]
-        spread, minimum = Spread.of(times), float(min(times))
+        run, spread, calls = few(times), Spread.of(times), len(times)
     findings = found_in(watch, counted, spread.median, until(1.0, LEAST_ROUNDS), own)
-    return HotPath(_name(function), spread, minimum, empty, calls, counted, findings)
+    path = HotPath(_name(function), spread, run.minimum, empty, calls, counted, findings)
+    return Timed(path, run, found)
 
 
 def _timed(function: Callable[..., object], arguments: Sequence[Any]) -> int:
     start = perf_counter_ns()
     result = function(*arguments)
     elapsed = perf_counter_ns() - start
-    if inspect.iscoroutine(result):
-        result.close()
-        raise TypeError(
-            f"{_name(function)}() gives a coroutine, which nothing has run; pass a function that "
-            "runs it, such as lambda: asyncio.run(handle())"
-        )
+    for kind, what, remedy in (
+        (CoroutineType, "a coroutine", "asyncio.run(handle())"),
+        (GeneratorType, "a generator", "list(handle())"),
+    ):
+        if isinstance(result, kind):
+            result.close()
+            raise TypeError(
+                f"{_name(function)}() gives {what}, which nothing has run; pass a function that "
+                f"runs it, such as lambda: {remedy}"
+            )
     return elapsed
 
 
@@ -248,11 +259,23 @@ def _watched(
 ) -> tuple[int, int, Watch]:
     """How many calls were watched, how long the quickest took, and what was seen."""
     took: list[int] = []
+    keywords: dict[str, Any] = {}
+    name = _name(function)
+    if isinstance(function, functools.partial):
+        # It calls by itself, unseen, what it is made of.
+        arguments = (*function.args, *arguments)
+        keywords = function.keywords
+        function = function.func
     with new_watch() as watch:
         while len(took) < MOST_COUNTED and go_on(len(took), MOST_COUNTED):
             start = perf_counter_ns()
-            function(*arguments)
+            function(*arguments, **keywords)
             took.append(perf_counter_ns() - start)
+            if not watch.undisturbed:
+                raise RuntimeError(
+                    f"{name}() sets or removes a profiler (sys.setprofile, cProfile), so what is "
+                    "in it cannot be seen; measure a part of it that does not"
+                )
             refer()
     return len(took), min(took), watch
 
@@ -287,7 +310,20 @@ def found_in(
             )
         )
     findings.sort(key=lambda found: (found.share is not None, found.share or 0.0), reverse=True)
-    return tuple(findings)
+    return within(findings)
+
+
+def within(findings: Sequence[Found]) -> tuple[Found, ...]:
+    """Parts of one whole, which together are no more, whatever their measurements make of them."""
+    together = sum(one.share or 0.0 for one in findings)
+    if together <= 1:
+        return tuple(findings)
+    return tuple(
+        one
+        if one.share is None or one.each_ns is None
+        else replace(one, share=one.share / together, each_ns=one.each_ns / together)
+        for one in findings
+    )
 
 
 def _remedy(seen: Seen) -> str:
@@ -296,9 +332,11 @@ def _remedy(seen: Seen) -> str:
 
 
 def _name(function: Callable[..., object]) -> str:
-    while hasattr(function, "func") and not hasattr(function, "__name__"):
-        function = function.func  # of functools.partial
-    return str(getattr(function, "__name__", type(function).__name__))
+    while isinstance(function, functools.partial):
+        function = function.func
+    # Objects may have attributes of any name, and of any type.
+    name = getattr(function, "__name__", None)
+    return name if isinstance(name, str) else type(function).__name__
 
 
 def refuse_what_runs_later(function: Callable[..., object]) -> None:

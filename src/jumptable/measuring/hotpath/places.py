@@ -12,7 +12,8 @@ from textwrap import dedent
 from types import FrameType
 from typing import Any
 
-__all__ = ["Place", "arguments_of", "first_literal", "is_users", "place_of", "shown"]
+__all__ = ["Place", "arguments_of", "first_literal", "is_users", "place_of", "shown",
+           "text_of"]  # fmt: skip
 
 MOST_LINES = 8
 
@@ -65,9 +66,17 @@ def shown(file: str) -> str:
     return file if relative.startswith(os.pardir) or file.startswith("<") else relative
 
 
+def text_of(file: str, line: int, names: dict[str, Any] | None) -> str:
+    """A line, if there is one; the loader that a module may have for it is the user's."""
+    try:
+        return linecache.getline(file, line, names)
+    except Exception:
+        return ""
+
+
 def _calls(file: str, line: int, names: dict[str, Any] | None, name: str) -> list[ast.Call]:
     """The calls of something named so in the statement, or the head of a block, at a line."""
-    lines = [linecache.getline(file, number, names) for number in range(line, line + MOST_LINES)]
+    lines = [text_of(file, number, names) for number in range(line, line + MOST_LINES)]
     for count in range(1, MOST_LINES + 1):
         text = dedent("".join(lines[:count])).rstrip()
         for program in (text, f"{text}\n    pass", f"if 1:\n    pass\n{text}\n    pass"):

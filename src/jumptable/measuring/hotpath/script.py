@@ -23,7 +23,8 @@ from typing import IO, Any
 
 from ...binding.suggest import suggestion
 from .. import fresh
-from ..timing import Spread
+from ..results import Row, few
+from ..wording import duration
 from .costs import new_watch, refer
 from .paths import (
     LEAST_ROUNDS,
@@ -32,14 +33,14 @@ from .paths import (
     bench_until,
     found_in,
     inside,
-    pretty,
     refuse_what_runs_later,
     table,
+    within,
 )
 
-__all__ = ["Failure", "ScriptRun", "bench_function", "bench_script", "document"]
+__all__ = ["Failure", "ScriptRun", "bench_function", "bench_script", "facts", "rows_of"]
 
-SCHEMA = "jumptable-hotpath/1"
+WHOLE = "a whole program"
 INTERRUPTED = 130
 # What happens less often on one line is no loop worth the name.
 OFTEN = 100
@@ -63,7 +64,8 @@ class ScriptRun:
 
     ``ns`` is how long it took without being watched, or None if it did not come to that;
     ``watched_ns`` how long while it was. ``status`` is what it ended with; ``interrupted`` says
-    that somebody pressed Ctrl-C in either run.
+    that somebody pressed Ctrl-C in either run; ``disturbed`` that the script set a profiler of its
+    own, and what came later was not seen.
     """
 
     script: str
@@ -72,16 +74,19 @@ class ScriptRun:
     status: int
     interrupted: bool
     findings: tuple[Found, ...]
+    disturbed: bool = False
 
     @cached_property
     def verdict(self) -> str:
         """What was found, in one sentence."""
         name = os.path.basename(self.script)
-        cost = f"{name} took {pretty(self.watched_ns if self.ns is None else self.ns)}"
+        cost = f"{name} took {duration(self.watched_ns if self.ns is None else self.ns)}"
         if self.status == INTERRUPTED:
-            cost = f"{name} was interrupted after {pretty(self.watched_ns)}"
+            cost = f"{name} was interrupted after {duration(self.watched_ns)}"
         elif self.ns is None:
             cost += " while it was watched"
+        if self.disturbed:
+            cost += " and set or removed a profiler, after which nothing was seen"
         if self.findings:
             return f"{cost}, {inside(self.findings, often=True)}."
         return (
@@ -92,46 +97,49 @@ class ScriptRun:
     def __str__(self) -> str:
         if not self.findings:
             return self.verdict
-        headings = ("what was inside", "times", "ns each", "share")
+        headings = ("what was inside", "times", "each", "share")
         return f"{self.verdict}\n\n{table(self.findings, headings)}"
 
 
-def document(found: HotPath | ScriptRun) -> dict[str, Any]:
-    """Either as JSON; times are in nanoseconds, of a call or of the whole run."""
+def facts(found: HotPath | ScriptRun) -> dict[str, Any]:
+    """What is not times of rows, as JSON; times are in nanoseconds, of a call or a whole run."""
     findings = [{**asdict(one), "ns": one.ns} for one in found.findings]
     if isinstance(found, ScriptRun):
-        facts: dict[str, Any] = {
+        own: dict[str, Any] = {
             "script": found.script,
-            "ns": found.ns,
             "watched_ns": found.watched_ns,
             "status": found.status,
             "interrupted": found.interrupted,
+            "disturbed": found.disturbed,
         }
     else:
-        facts = {
+        own = {
             "function": found.name,
-            "median_ns": found.ns.median,
-            "minimum_ns": found.minimum,
-            "quartiles_ns": [found.ns.low, found.ns.high],
             "empty_ns": found.empty_ns,
             "calls": found.calls,
             "counted": found.counted,
         }
-    return {"schema": SCHEMA, **facts, "findings": findings, "verdict": found.verdict}
+    return {**own, "findings": findings, "verdict": found.verdict}
+
+
+def rows_of(found: ScriptRun) -> list[Row]:
+    """The time of the whole run, which was measured once."""
+    name = os.path.basename(found.script)
+    if found.ns is None:
+        return [Row(name, WHOLE, missing="it did not come to its end, so it was not timed")]
+    return [Row(name, WHOLE, runs=(few([found.ns]),))]
 
 
 def bench_function(
     script: str, arguments: Sequence[str], name: str, seconds: float, output: int | IO[Any] | None
-) -> tuple[HotPath, bool]:
-    """`bench` of one function of a script, and whether somebody interrupted it."""
+) -> tuple[HotPath, list[Row], bool]:
+    """`bench` of one function of a script, its rows, and whether somebody interrupted it."""
     job = {"script": script, "arguments": list(arguments), "function": name, "seconds": seconds}
     ended = fresh.run(f"{__name__}:_bench_function", job, output)
     found = ended.last("found")
     if found is None:
         raise _failure(script, ended)
-    spread = Spread(**found.pop("ns"))
-    findings = tuple(Found(**one) for one in found.pop("findings"))
-    return HotPath(ns=spread, findings=findings, **found), ended.interrupted
+    return found, ended.last("rows"), ended.interrupted
 
 
 def bench_script(script: str, arguments: Sequence[str], output: int | IO[Any] | None) -> ScriptRun:
@@ -150,11 +158,13 @@ def bench_script(script: str, arguments: Sequence[str], output: int | IO[Any] | 
         if timed.last("status") == status and not interrupted:
             ns = timed.last("ns")
     findings = []
-    for one in (Found(**found) for found in watched.last("findings") or ()):
+    for one in watched.last("findings") or ():
         if one.ns is not None:
             one = replace(one, share=min(1.0, one.ns / max(1, ns or found)))
         findings.append(one)
-    return ScriptRun(script, ns, found, status, interrupted, tuple(findings))
+    return ScriptRun(
+        script, ns, found, status, interrupted, within(findings), watched.last("disturbed")
+    )
 
 
 def _failure(script: str, ended: fresh.Ended) -> Failure:
@@ -188,8 +198,13 @@ def _bench_function(job: dict[str, Any], say: Say) -> int:
     stopped = fresh.stop_at_interrupt()
 
     def work() -> None:
-        found = bench_until(function, (), job["seconds"], stopped)
-        say({"found": {**asdict(found), "name": name}})
+        # Not before: what the script imports is its own affair.
+        from ..ladder.compiled import yardstick_rows, yardsticks
+
+        found = bench_until(function, (), job["seconds"], stopped, yardsticks())
+        row = Row(f"{name}()", os.path.basename(script), runs=(found.run,))
+        rows = [row, *yardstick_rows(found.beside)]
+        say({"found": replace(found.path, name=name), "rows": rows})
 
     if problem := _problem(function, name):
         say({"refused": problem})
@@ -239,6 +254,7 @@ def _run_script(job: dict[str, Any], say: Say) -> int:
         start = perf_counter_ns()
         status = _guarded(lambda: _execute(script, module), say)
         elapsed = perf_counter_ns() - start
+        disturbed = not watch.undisturbed
         for _ in range(REFERENCES):
             refer()
     for key in [key for key, one in watch.seen.items() if one.count < OFTEN]:
@@ -247,7 +263,7 @@ def _run_script(job: dict[str, Any], say: Say) -> int:
     findings = found_in(
         watch, 1, float(elapsed), lambda done, _: done < LEAST_ROUNDS or perf_counter_ns() < until
     )
-    say({"watched_ns": elapsed, "status": status, "findings": [asdict(one) for one in findings]})
+    say({"watched_ns": elapsed, "status": status, "findings": findings, "disturbed": disturbed})
     return status
 
 

@@ -5,7 +5,7 @@ here has the rungs of one concern.
 """
 
 from .climbing import BASELINE, RUNGS, Climbed, climb
-from .compiled import CROWD, YARDSTICK
+from .compiled import CROWD, YARDSTICK, YARDSTICKS
 from .mathlibrary import math_library
 from .rung import Preparation, Rung, UnavailableError
 
@@ -14,6 +14,7 @@ __all__ = [
     "CROWD",
     "RUNGS",
     "YARDSTICK",
+    "YARDSTICKS",
     "Climbed",
     "Preparation",
     "Rung",

@@ -8,16 +8,18 @@ from time import perf_counter_ns
 
 from ...binding.table import Table
 from .. import loops
-from ..results import Guide
-from ..timing import Contestant
+from ..results import Guide, Row, run_of
+from ..timing import Contestant, Measurement
 from .mathlibrary import FABS, math_library
 from .rung import ARGUMENT, TRIED, Preparation, Rung, expect
 
-__all__ = ["CROWD", "IN_C", "MACHINE", "YARDSTICK", "empty_loop", "timed"]
+__all__ = ["CROWD", "IN_C", "MACHINE", "YARDSTICK", "YARDSTICKS", "empty_loop", "timed", "yardstick_rows",
+           "yardsticks"]  # fmt: skip
 
 GROUP = "Calls from C"
 ITSELF = "The machine itself"
 YARDSTICK, CROWD = "a chain of multiplications", "six chains at once"
+YARDSTICKS = (YARDSTICK, CROWD)
 STEPS, CROWDED_STEPS = 80, 60
 
 
@@ -64,22 +66,31 @@ def _slot_address() -> int:
     return loops.slot_address(table, *FABS)
 
 
-def _yardstick(preparation: Preparation) -> Contestant:
+def _chain() -> Contestant:
     x = STEPS
     for _ in range(STEPS):
         x = (x * x + 1) % 2**64
     expect(loops.busy(STEPS, 2) % 2**64, x)
-    return Contestant(preparation.name, timed(lambda count: loops.busy(STEPS, count)), empty_loop())
+    return Contestant(YARDSTICK, timed(lambda count: loops.busy(STEPS, count)), empty_loop())
 
 
-def _crowd(preparation: Preparation) -> Contestant:
+def _crowd() -> Contestant:
     chains = [CROWDED_STEPS + number for number in range(6)]
     for _ in range(CROWDED_STEPS):
         chains = [(x ^ (x >> 7 + 2 * number)) + 1 for number, x in enumerate(chains)]
     expect(loops.crowd(CROWDED_STEPS, 2), sum(chains))
-    return Contestant(
-        preparation.name, timed(lambda count: loops.crowd(CROWDED_STEPS, count)), empty_loop()
-    )
+    return Contestant(CROWD, timed(lambda count: loops.crowd(CROWDED_STEPS, count)), empty_loop())
+
+
+def yardsticks() -> list[Contestant]:
+    """What is measured along with anything that is to be compared with an older run."""
+    return [_chain(), _crowd()]
+
+
+def yardstick_rows(found: Measurement) -> list[Row]:
+    """Their rows, if they were timed."""
+    timings = [found.timings[name] for name in YARDSTICKS if name in found.timings]
+    return [Row(timing.name, ITSELF, runs=(run_of(timing, found),)) for timing in timings]
 
 
 IN_C = (
@@ -111,13 +122,13 @@ MACHINE = (
         ITSELF,
         "A call that keeps every arithmetic unit of a core busy: the same work on every run, which "
         "takes longer when something else uses that core.",
-        _crowd,
+        lambda preparation: _crowd(),
     ),
     Rung(
         YARDSTICK,
         ITSELF,
         f"A call that does {STEPS} multiplications, each of the last one's result: the same work "
         "on every run, so it tells a slower machine from slower code.",
-        _yardstick,
+        lambda preparation: _chain(),
     ),
 )
