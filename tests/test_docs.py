@@ -29,6 +29,8 @@ import pytest
 import jumptable as jt
 from jumptable import cli
 from jumptable.calling import hookrecords
+from jumptable.measuring import ladder
+from jumptable.measuring.experiments import EXPERIMENTS
 from tests.conftest import compiler
 from tests.hosts import build
 
@@ -90,7 +92,7 @@ def test_every_example_is_one_that_is_tested(page: str) -> None:
     """Each kind of block, on each page, is some test's here; a new page or kind needs one."""
     tested = {
         "README.md": {"python"},
-        "docs/benchmarks.md": set(),
+        "docs/benchmarks.md": {"text"},
         "docs/counters.md": {"python", "c", "cython"},
         "docs/doctor.md": {"python", "text"},
         "docs/hot-path.md": {"python", "text"},
@@ -525,13 +527,22 @@ def shape(text: str) -> list[str]:
 @needs_compiler
 def test_commands_of_the_benchmarks() -> None:
     """That they are ones; what they do is tests/measuring/test_cli.py's to run."""
-    found = blocks("docs/benchmarks.md")
-    assert {kind for kind, _ in found} == {""}
-    for line in "".join(text for _, text in found).splitlines():
+    found = "".join(text for kind, text in blocks("docs/benchmarks.md") if kind == "")
+    for line in found.splitlines():
         command, _ = re.split(r"\s{2,}", line)
         interpreter, *words = shlex.split(command)
         assert (interpreter, words[:3]) == ("python", ["-m", "jumptable", "bench"])
         assert cli._parser().parse_args(words[2:]).command == "bench"
+
+
+def test_the_ladder_and_the_experiments_that_are_shown() -> None:
+    (shown,) = (text for kind, text in blocks("README.md") if "x direct" in text)
+    names = [re.split(r" \(unstable\)|\s{2,}", line.strip())[0] for line in shown.splitlines()]
+    for rung in ladder.RUNGS:
+        assert rung.name in names and rung.group in names
+    (told,) = (text for kind, text in blocks("docs/benchmarks.md") if kind == "text")
+    ideas = [line.partition(":")[0] for line in told.splitlines()]
+    assert ideas == [experiment.idea for experiment in EXPERIMENTS]
 
 
 def test_commands_of_the_hot_path(hot: dict[str, Any]) -> None:

@@ -13,8 +13,8 @@ from ..timing import Contestant, Measurement
 from .mathlibrary import FABS, math_library
 from .rung import ARGUMENT, TRIED, Preparation, Rung, expect
 
-__all__ = ["CROWD", "IN_C", "MACHINE", "YARDSTICK", "YARDSTICKS", "empty_loop", "timed", "yardstick_rows",
-           "yardsticks"]  # fmt: skip
+__all__ = ["CROWD", "IN_C", "MACHINE", "YARDSTICK", "YARDSTICKS", "empty_loop", "timed",
+           "yardstick_rows", "yardsticks"]  # fmt: skip
 
 GROUP = "Calls from C"
 ITSELF = "The machine itself"
