@@ -40,12 +40,8 @@ def two_points(closing: ExitStack) -> Iterable[Point]:
     yield Point("a", 2, taking(20, "a: 2"))
 
 
-def test_a_quick_bench_has_none() -> None:
-    assert curves.draw(quick=True) == []
-
-
 def test_points_are_what_was_measured() -> None:
-    (found,) = curves.draw(False, curves=[maker(two_points)])
+    (found,) = curves.draw(curves=[maker(two_points)])
     assert [(count, spread.median) for count, spread in found.series["a"]] == [(1, 10), (2, 20)]
     assert (found.title, found.counted, found.unit, found.missing) == (
         "a curve",
@@ -62,7 +58,7 @@ def test_a_curve_that_fails_says_why_and_stops_no_other() -> None:
         raise OSError("no space left")
 
     closed: list[bool] = []
-    failed, other = curves.draw(False, curves=[maker(fails), maker(two_points)])
+    failed, other = curves.draw(curves=[maker(fails), maker(two_points)])
     assert failed.missing == "it failed: OSError: no space left"
     assert not failed.series and closed == [True]
     assert other.series and not other.missing
@@ -74,7 +70,7 @@ def test_a_series_without_a_contestant_says_why() -> None:
         yield Point("b", 1, None, "not here")
         yield Point("b", 2, None, "not here")
 
-    (found,) = curves.draw(False, curves=[maker(half)])
+    (found,) = curves.draw(curves=[maker(half)])
     assert list(found.series) == ["a"]
     assert found.missing == "b: not here"
 
@@ -88,7 +84,7 @@ def test_progress_goes_up_to_what_there_is() -> None:
         return True
 
     makers = [maker(two_points, "first"), maker(two_points, "second")]
-    curves.draw(False, titles.append, go_on, curves=makers)
+    curves.draw(titles.append, go_on, curves=makers)
     assert titles == ["first", "second"]
     assert [done for done, _ in told] == sorted(done for done, _ in told)
     assert {total for _, total in told} == {2_000}
@@ -99,7 +95,7 @@ def test_progress_goes_up_to_what_there_is() -> None:
 def test_it_stops_where_it_is_told_to(asked: int) -> None:
     left = iter([True] * asked)
     makers = [maker(two_points, "first"), maker(two_points, "second")]
-    first, second = curves.draw(False, go_on=lambda done, total: next(left, False), curves=makers)
+    first, second = curves.draw(go_on=lambda done, total: next(left, False), curves=makers)
     # A question before the curve, and one for each point and each contestant that is calibrated.
     assert bool(first.series) == (asked > 5)
     assert (first.missing == drawn.STOPPED) == (asked <= 5)
@@ -121,7 +117,7 @@ def test_an_interrupt_removes_what_was_made(
         return True
 
     with pytest.raises(KeyboardInterrupt):
-        curves.draw(False, go_on=go_on, curves=[distributions.CURVE])
+        curves.draw(go_on=go_on, curves=[distributions.CURVE])
     assert any(seen)
     assert os.listdir(tmp_path) == []
     assert (sys.path, dict(os.environ)) == before
@@ -143,7 +139,7 @@ def test_every_curve(
     if module is hooks:
         pytest.importorskip("pluggy")
     monkeypatch.setattr(module, "COUNTS", counts)
-    (found,) = curves.draw(False, curves=[maker(module.CURVE.make)])
+    (found,) = curves.draw(curves=[maker(module.CURVE.make)])
     assert found.missing == ""
     assert set(found.series) == series
     for points in found.series.values():
@@ -153,7 +149,7 @@ def test_every_curve(
 
 def test_threads() -> None:
     running = threading.active_count()
-    (found,) = curves.draw(False, curves=[maker(threads.CURVE.make, rounds=5)])
+    (found,) = curves.draw(curves=[maker(threads.CURVE.make, rounds=5)])
     assert set(found.series) == set(threads.DISTANCES)
     wanted = threads.counts(len(threads.processors()))
     for points in found.series.values():
@@ -197,7 +193,7 @@ def test_without_pluggy_the_hooks_say_how_to_get_it(tmp_path: Path) -> None:
         sys.modules["pluggy"] = None
         from jumptable.measuring import curves
         from jumptable.measuring.curves import hooks
-        (found,) = curves.draw(False, curves=[hooks.CURVE])
+        (found,) = curves.draw(curves=[hooks.CURVE])
         print(found.series, found.missing)
     """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
@@ -213,7 +209,7 @@ def test_what_is_compiled_already_is_not_compared_with_itself() -> None:
         from jumptable.measuring import curves
         from jumptable.measuring.curves import generics, hooks
         hooks.COUNTS = generics.COUNTS = (1, 3)
-        for found in curves.draw(False, curves=[hooks.CURVE, generics.CURVE]):
+        for found in curves.draw(curves=[hooks.CURVE, generics.CURVE]):
             print(sorted(found.series), found.missing.split(" in this process")[0])
     """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)

@@ -147,16 +147,12 @@ def test_optimising(calls: tuple[float, ...], bodies: tuple[float, ...], said: s
 # ---- what is done ---------------------------------------------------------------------------
 
 
-def test_a_quick_bench_has_none() -> None:
-    assert experiments.run(quick=True) == []
-
-
 def test_all_of_them_are_measured_and_nothing_is_left(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     ideas: list[str] = []
-    found = experiments.run(False, ideas.append, rounds=5, copies=2)
+    found = experiments.run(ideas.append, rounds=5, copies=2)
     assert os.listdir(tmp_path) == []
     assert ideas == [one.idea for one in found] == [one.idea for one in experiments.EXPERIMENTS]
     for one in found:
@@ -169,7 +165,7 @@ def test_all_of_them_are_measured_and_nothing_is_left(
 
 def test_stripping_loses_what_checks_signatures() -> None:
     pytest.importorskip("elftools")
-    (found,) = experiments.run(False, experiments=[stripping.EXPERIMENT], rounds=5, copies=2)
+    (found,) = experiments.run(experiments=[stripping.EXPERIMENT], rounds=5, copies=2)
     assert "evidence 'dwarf' became 'asserted'" in found.verdict
     whole, stripped = found.trials[:2]
     assert whole.unit == stripped.unit == "bytes"
@@ -181,7 +177,7 @@ def test_without_a_compiler(how: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CC", "no-such-compiler -O2")
     if how == "nothing on the PATH":
         monkeypatch.setenv("PATH", "/no/such/folder")
-    found = {one.idea: one for one in experiments.run(False, rounds=5, copies=2)}
+    found = {one.idea: one for one in experiments.run(rounds=5, copies=2)}
     if how == "CC that is not there":  # another one is found
         assert not any(one.missing for one in found.values())
         return
@@ -201,7 +197,7 @@ def test_a_compiler_that_fails_is_quoted(tmp_path: Path, monkeypatch: pytest.Mon
     broken.write_text("#!/bin/sh\necho cannot do that in $TMPDIR >&2\nexit 3\n")
     broken.chmod(0o755)
     monkeypatch.setenv("CC", str(broken))
-    (found,) = experiments.run(False, experiments=[optimising.EXPERIMENT], rounds=5)
+    (found,) = experiments.run(experiments=[optimising.EXPERIMENT], rounds=5)
     said, _, folder = found.missing.partition(" in ")
     assert said == f"{broken} does not make the library: cannot do that"
     # What compilers leave behind when they are ended is removed too.
@@ -222,7 +218,7 @@ def test_it_stops_where_it_is_told_to(
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     left = iter([True] * asked)
-    found = experiments.run(False, go_on=lambda done, total: next(left, False), rounds=5, copies=2)
+    found = experiments.run(go_on=lambda done, total: next(left, False), rounds=5, copies=2)
     assert os.listdir(tmp_path) == []
     stopped = [one.missing == tried.STOPPED for one in found]
     assert stopped == sorted(stopped) and stopped[-1]
@@ -242,7 +238,7 @@ def test_an_interrupt_removes_what_was_made(
         return True
 
     with pytest.raises(KeyboardInterrupt):
-        experiments.run(False, go_on=go_on, experiments=[mapping.EXPERIMENT], copies=2)
+        experiments.run(go_on=go_on, experiments=[mapping.EXPERIMENT], copies=2)
     assert made[-1] and os.listdir(tmp_path) == []
 
 
@@ -251,9 +247,7 @@ def test_what_was_not_foreseen_is_one_missing_experiment() -> None:
         raise ZeroDivisionError("of all things")
 
     broken = experiments.Maker("broken", fails)
-    first, second = experiments.run(
-        False, experiments=[broken, pooling.EXPERIMENT], rounds=5, copies=2
-    )
+    first, second = experiments.run(experiments=[broken, pooling.EXPERIMENT], rounds=5, copies=2)
     assert first.missing == "it failed: ZeroDivisionError: of all things"
     assert second.verdict
 

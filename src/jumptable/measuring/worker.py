@@ -107,13 +107,13 @@ def _ladder(job: dict[str, Any], starting: Starting, go_on: GoOn) -> list[Any]:
 def _curves(job: dict[str, Any], starting: Starting, go_on: GoOn) -> list[Any]:
     from .curves import draw
 
-    return draw(False, starting=starting, go_on=go_on)
+    return draw(starting=starting, go_on=go_on)
 
 
 def _experiments(job: dict[str, Any], starting: Starting, go_on: GoOn) -> list[Any]:
     from .experiments import run
 
-    return run(False, starting=starting, go_on=go_on)
+    return run(starting=starting, go_on=go_on)
 
 
 JOBS: dict[str, Callable[[dict[str, Any], Starting, GoOn], list[Any]]] = {

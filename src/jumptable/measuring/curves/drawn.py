@@ -26,18 +26,15 @@ SHARE = 1_000  # of the progress, for each curve
 
 
 def draw(
-    quick: bool,
     starting: Callable[[str], object] = lambda title: None,
     go_on: Callable[[int, int], bool] = lambda done, total: True,
     curves: Sequence[Maker] = CURVES,
 ) -> list[Curve]:
     """Every curve, in order: with what was measured, or with the reason why nothing was.
 
-    ``quick``: there are none. ``starting(title)`` is called before each, ``go_on(done, total)``
-    before each point is prepared and before each round; once it says no, no more is measured.
+    ``starting(title)`` is called before each, ``go_on(done, total)`` before each point is prepared
+    and before each round; once it says no, no more is measured.
     """
-    if quick:
-        return []
     found = []
     stopped = False
     for number, maker in enumerate(curves):

@@ -25,7 +25,6 @@ ROUNDS, COPIES = 200, 20
 
 
 def run(
-    quick: bool,
     starting: Callable[[str], object] = lambda idea: None,
     go_on: Callable[[int, int], bool] = lambda done, total: True,
     experiments: Sequence[Maker] = EXPERIMENTS,
@@ -34,11 +33,9 @@ def run(
 ) -> list[Experiment]:
     """Every experiment, in order: with its trials and its verdict, or why there are none.
 
-    ``quick``: there are none. ``starting(idea)`` is called before each, ``go_on(done, total)``
-    often; once it says no, no more is tried.
+    ``starting(idea)`` is called before each, ``go_on(done, total)`` often; once it says no, no more
+    is tried.
     """
-    if quick:
-        return []
     found = []
     stopped = False
     for number, maker in enumerate(experiments):
