@@ -47,14 +47,17 @@ def compiler() -> list[str]:
 
 @pytest.hookimpl(tryfirst=True)  # before xdist, where it is installed, looks at the options
 def pytest_cmdline_main(config: pytest.Config) -> None:
-    """The whole suite runs in a process per processor, a part of it in one."""
+    """The whole suite runs in a process more than there are processors, a part of it in one.
+
+    One more, since many tests wait: for other processes, and for time to pass.
+    """
     option = config.option
     whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS
     whole = whole and "PYTEST_XDIST_WORKER" not in os.environ  # a worker has no workers
     # -n0 is one process too, -s needs it, and --pdb, which xdist knows.
     if whole and getattr(option, "numprocesses", 0) is None and option.capture != "no":
-        option.numprocesses = "auto"
-        option.maxprocesses = option.maxprocesses or 4  # each compiles the plugins anew
+        # Not too many: each compiles the plugins anew.
+        option.numprocesses = min((os.cpu_count() or 1) + 1, option.maxprocesses or 4)
 
 
 # Fixtures that all threads of a test share, where pytest-run-parallel runs it in several.

@@ -217,8 +217,9 @@ def test_it_pauses_while_others_compute(plugin: Plugin) -> None:
     finally:
         stop.set()
         thread.join()
-    # Without pauses all would be loaded: twice 0.02 s each, since the other thread has its turns.
-    assert 1 <= len(report.loaded) <= 1.5 / (15 * 0.02) + 1
+    # Six, if the other thread always computes; it cannot while other processes have its processor,
+    # and then there is no pause. Without any, all forty would be loaded: twice 0.02 s each.
+    assert 1 <= len(report.loaded) <= 20
     assert jt.warm([lazy(name) for name in names]).wait()
 
 

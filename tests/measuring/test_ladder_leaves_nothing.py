@@ -203,7 +203,11 @@ ladder.climb(2, only=sys.argv[1:], go_on=go_on)
 
 
 @pytest.mark.parametrize(
-    ("name", "processes"), [("gRPC over a Unix socket", 2), ("Go: cached function", 1)]
+    ("name", "processes"),
+    [
+        ("gRPC over a Unix socket", 2),
+        pytest.param("Go: cached function", 1, marks=pytest.mark.long),
+    ],
 )
 def test_its_processes_die_with_it(name: str, processes: int) -> None:
     rung = next(rung for rung in ladder.RUNGS if rung.name == name)
@@ -229,7 +233,10 @@ def test_its_processes_die_with_it(name: str, processes: int) -> None:
 @pytest.mark.parametrize(
     "program",
     [
-        ["-c", "from jumptable.measuring import ladder; ladder.climb(1, only=['Go: Lookup'])"],
+        pytest.param(
+            ["-c", "from jumptable.measuring import ladder; ladder.climb(1, only=['Go: Lookup'])"],
+            marks=pytest.mark.long,
+        ),
         ["-m", "jumptable", "bench", "--only", "Go: Lookup"],
     ],
 )

@@ -384,8 +384,14 @@ def test_go_without_a_c_compiler(cache: Path, monkeypatch: pytest.MonkeyPatch) -
         ("plugin", "0.5 * x", "0.5 * y", "undefined: y"),
         ("plugin", "0.5 * x", "0.25 * x", "panic: half-cached gave -0.375, expected -0.75"),
         # Each call has the result of the one before: -1.5 becomes -0.5, and that 0.5.
-        ("plugin", "return -x", "return x + 1", " gave 0.5, expected 1.5"),
-        ("plugin", "func New", "func Old", "panic: plugin: symbol New not found"),
+        pytest.param(
+            *("plugin", "return -x", "return x + 1", " gave 0.5, expected 1.5"),
+            marks=pytest.mark.long,
+        ),
+        pytest.param(
+            *("plugin", "func New", "func Old", "panic: plugin: symbol New not found"),
+            marks=pytest.mark.long,
+        ),
         ("host", 'fmt.Println("ready")', "", "it was not ready within 0.5 s"),
     ],
 )
@@ -418,6 +424,7 @@ def test_sources_that_are_not_there(monkeypatch: pytest.MonkeyPatch, tmp_path: P
 
 
 @needs_go
+@pytest.mark.long  # builds twice
 def test_two_first_builds_at_once(cache: Path) -> None:
     """Each builds for itself, and one of them is kept."""
     code = (
