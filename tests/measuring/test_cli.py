@@ -117,6 +117,7 @@ def test_two_reports_do_not_go_to_one_place(tmp_path: Path, both: tuple[str, str
 def test_html_with_a_matplotlib_that_does_not_work_is_refused_before_measuring(
     tmp_path: Path,
 ) -> None:
+    pytest.importorskip("matplotlib")
     done = run(
         "bench",
         "--html",

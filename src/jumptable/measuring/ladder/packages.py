@@ -61,7 +61,9 @@ def _enables_gil(module: str) -> bool:
         done = subprocess.run(
             [sys.executable, "-W", "ignore", *command(code)[1:]],
             stdin=subprocess.DEVNULL,
-            capture_output=True,
+            # Not pipes: they stay open as long as anything that the package started.
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
             check=False,
             timeout=PATIENCE,
         )
