@@ -16,6 +16,9 @@ from itertools import repeat
 from time import perf_counter_ns
 
 from jumptable.measuring import loops, report
+from jumptable.measuring.ladder.compiled import CROWD, YARDSTICK, yardsticks
+from jumptable.measuring.neighbours import quiet
+from jumptable.measuring.results import Row, run_of
 from jumptable.measuring.timing import Contestant, Measurement, Spread, measure, statement
 from results import Results, entered, met
 
@@ -241,13 +244,19 @@ def bench_twins(results: Results, rounds: int) -> None:
 
 
 def bench_again(results: Results, rounds: int) -> None:
-    """Two measurements, one after the other, agree."""
-    first, second = (
-        measure([make(code) for code, make in same_code().items()], rounds=rounds) for _ in range(2)
-    )
+    """Two measurements, one after the other, agree on a processor that is as fast as it was."""
+    codes = [make(code) for code, make in same_code().items()]
+    first, second = (measure([*codes, *yardsticks()], rounds=rounds) for _ in range(2))
+    climbs = [
+        [Row(name, "", runs=(run_of(timing, found),)) for name, timing in found.timings.items()]
+        for found in (first, second)
+    ]
+    kept = quiet(climbs, YARDSTICK, CROWD)
+    before_all, after_all = ({row.name: row.spread.median for row in one} for one in kept.climbs)
+    machine = after_all[YARDSTICK] / before_all[YARDSTICK]
     rows, entries = [], []
-    for code in first.timings:
-        before, after = (found[code].spread.median for found in (first, second))
+    for code in same_code():
+        before, after = before_all[code], after_all[code] / machine
         verdict = agree(after, before)
         rows.append(
             [
@@ -267,5 +276,6 @@ def bench_again(results: Results, rounds: int) -> None:
         for each in entered(f"{question}: {when}", found, "math.fabs(x)")
     ]
     headings = ["code", "first ns", "second ns", "change", "at most", "verdict"]
-    title = f"{question}, one after the other, {first.rounds} rounds each"
+    title = f"{question}, one after the other, {first.rounds} rounds each; "
+    title += f"{kept.left_out} of {kept.stretches} stretches are left out, beside a neighbour"
     results.table(title, headings, rows, entries, times)

@@ -25,7 +25,7 @@ def entered(
         Times(
             question,
             name,
-            timing.blocks,
+            tuple(stretch.median for stretch in timing.stretches),
             timing.loops,
             {
                 **of_rounds(timing),

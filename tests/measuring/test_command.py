@@ -14,6 +14,7 @@ from jumptable.measuring.comparison import compare
 from jumptable.measuring.results import Experiment, Guide, Report, Row, Run, Trial
 from jumptable.measuring.saved import Saved
 from jumptable.measuring.timing import Spread
+from jumptable.measuring.workers import Crew
 
 
 def row(name: str, *values: float, group: str = "calls", missing: str = "") -> Row:
@@ -209,6 +210,27 @@ def test_a_process_that_was_stopped_early_counts_for_little() -> None:
     spread = Row("a", "", runs=(whole, stopped)).spread
     assert spread.low == pytest.approx(9, abs=0.1)
     assert spread.high == pytest.approx(11, abs=0.1)
+
+
+def test_what_a_neighbour_spoilt_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    beside = [True] * 5 + [False] * 15
+
+    def work(*_: object, **__: object) -> list[Row]:
+        names = {"code": 50.0, ladder.CROWD: 90.0, ladder.YARDSTICK: 90.0}
+        found = []
+        for name, ns in names.items():
+            slow = 1.0 if name == ladder.YARDSTICK else 1.5
+            times = tuple(ns * slow if one else ns for one in beside)
+            quartiles = tuple((value, value) for value in times)
+            one = Run(times, (), min(times), max(times), min(times), 10, 1500, quartiles)
+            found.append(Row(name, "calls", runs=(one,)))
+        return found
+
+    monkeypatch.setattr(Crew, "work", work)
+    found, _ = command.measured(quick=False, only=["code"])
+    assert [one.spread for one in found.rows] == [Spread(ns, ns, ns) for ns in (50, 90, 90)]
+    assert [note.partition(" stretches")[0] for note in found.notes] == ["Left out: 15 of 60"]
+    assert str(found.machine["rounds"]).startswith("1500 in each process")
 
 
 @pytest.mark.thread_unsafe(reason="sends a signal")

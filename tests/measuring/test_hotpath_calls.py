@@ -307,6 +307,13 @@ def test_parts_are_no_more_than_the_whole() -> None:
     assert list(within(few)) == few
 
 
+def test_a_better_known_cost_leaves_each_its_part() -> None:
+    known = made(1000.0, one_found(0.1), one_found(None, 15)).costing(Spread(500, 490, 520), 480)
+    assert (known.ns, known.minimum, known.empty_ns) == (Spread(500, 490, 520), 480, 10.0)
+    assert [one.each_ns for one in known.findings] == [50.0, None]
+    assert [one.share for one in known.findings] == [0.1, None]
+
+
 def test_counts_are_readable() -> None:
     counts = (1.0, 0.1053, 1_500_000.0)
     shown = [cells(replace(one_found(0.1), calls=count))[1] for count in counts]

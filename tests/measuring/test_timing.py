@@ -163,10 +163,20 @@ def test_nobody_takes_part_more_often_than_allowed(most: int, rounds: int) -> No
     assert len(found["x"].ns) == min(most, rounds)
 
 
-def test_blocks_tell_how_it_went_while_time_passed() -> None:
+def test_stretches_tell_how_it_went_while_time_passed() -> None:
     steady = timing("x", [7.0] * 30 + [9.0] * 30, [0] * 60)
-    assert steady.blocks == (7.0,) * 10 + (9.0,) * 10
-    assert timing("y", [1, 2, 3], [0] * 3).blocks == (1, 2, 3)
+    assert [one.median for one in steady.stretches] == [7.0] * 10 + [9.0] * 10
+    assert [one.median for one in timing("y", [1, 2, 3], [0] * 3).stretches] == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("rounds", "count"), [(1, 1), (300, 20), (600, 40), (1500, 100), (4000, 100)]
+)
+def test_the_more_rounds_the_more_stretches(rounds: int, count: int) -> None:
+    found = timing("x", [float(number) for number in range(rounds)], [0] * rounds).stretches
+    assert len(found) == count
+    assert found[0].low >= 0 and found[-1].high <= rounds - 1
+    assert found[0].low <= found[0].median <= found[0].high
 
 
 @pytest.mark.parametrize("after", [0, 1, 5])

@@ -13,6 +13,7 @@ from dataclasses import replace
 from time import perf_counter
 
 from . import comparison, files, ladder, machine, report, saved
+from .neighbours import quiet
 from .results import Report
 from .wording import printable
 from .workers import Crew, merged
@@ -169,17 +170,20 @@ def measured(
         if curves and not ladder_alone:
             show.begin("curves")
             drawn = crew.work("curves")
-    rows = merged(climbs)
-    rounds = max((run.rounds for row in rows for run in row.runs), default=0)
+    rounds = max((run.rounds for rows in climbs for row in rows for run in row.runs), default=0)
+    undisturbed = quiet(climbs, ladder.YARDSTICK, ladder.CROWD)
+    rows = merged(undisturbed.climbs)
     facts["processes"] = sum(map(bool, climbs))
     facts["rounds"] = f"{rounds} in each process, interleaved"
     facts["took"] = f"{perf_counter() - began:.0f} s"
     found = Report(facts, rows, drawn, experiments)
-    told = notes(found, crew.failures, interrupted=crew.interrupted)
+    told = notes(found, crew.failures, undisturbed.notes, interrupted=crew.interrupted)
     return Report(facts, rows, drawn, experiments, told), crew.interrupted
 
 
-def notes(found: Report, failures: list[str], *, interrupted: bool) -> list[str]:
+def notes(
+    found: Report, failures: Sequence[str], left_out: Sequence[str] = (), *, interrupted: bool
+) -> list[str]:
     """What a reader must know before believing a number."""
     told = [f"Failed: {failure}." for failure in failures]
     if interrupted:
@@ -190,6 +194,7 @@ def notes(found: Report, failures: list[str], *, interrupted: bool) -> list[str]
             f"Something else computed on this machine when the measurement began (load {busy:g} on "
             f"{usable} processor{'s' if usable > 1 else ''}): times may be too long."
         )
+    told += left_out
     shaky = [row.name for row in found.rows if row.unstable]
     if ladder.YARDSTICK in shaky:
         told.append(

@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import nan
 
+from .neighbours import FEWEST, NOTICED
 from .results import Report
 from .saved import LEAST_NS, Saved, fact_name
 from .timing import Spread
@@ -25,15 +26,11 @@ __all__ = ["Change", "Comparison", "compare"]
 
 # What a loop's own cost, which is subtracted, is uncertain by.
 UNCERTAIN_NS = 0.5
-# From here on, what the crowd takes more is somebody else's doing.
-NOTICED = 1.05
 # In 13 runs beside neighbours of four kinds the crowd took 1.19 to 1.40 times as long, half of the
 # rows 1.3 to 1.9 times and one in ten more than 2.4 times, however much the crowd did.
 EXPLAINED = 3.0
 # How code and data lie in memory differs from process to process: a run of one knows one case.
 ONE_PROCESS = 1.05
-# Quartiles of fewer stretches say nothing.
-FEWEST = 4
 # Facts of a run, and not of what it measured.
 OF_THE_RUN = ("date", "load", "processes", "rounds", "took", "unit", "name")
 

@@ -16,6 +16,7 @@ from .boundary.arguments import ArgumentError
 from .boundary.crossing import Boundary, RaisedError, measure_boundary, row_name
 from .hotpath import script
 from .hotpath.paths import HotPath
+from .neighbours import quiet
 from .results import Report, Row
 from .wording import duration, printable, quartiles
 from .workers import merged
@@ -46,7 +47,9 @@ def main(options: argparse.Namespace, refuse: Refuse, cannot_write: CannotWrite)
     if isinstance(found, int):
         return found
     facts = machine.describe()
-    notes = command.notes(Report(facts, found.rows), [], interrupted=found.interrupted)
+    notes = command.notes(
+        Report(facts, found.rows), [], found.left_out, interrupted=found.interrupted
+    )
     whole = Report(facts, found.rows, notes=notes)
 
     texts = [(options.json, lambda: command.json_text(whole, found.beside))]
@@ -62,6 +65,7 @@ class Outcome:
     interrupted: bool
     status: int
     show: Callable[[], None]
+    left_out: Sequence[str] = ()  # what is to be told of it
 
 
 def _clash(options: argparse.Namespace) -> str:
@@ -112,7 +116,8 @@ def _boundary(options: argparse.Namespace, refuse: Refuse) -> Outcome | int:
             break
     if not found:
         return INTERRUPTED
-    boundary = replace(found[0], rows=tuple(merged([one.rows for one in found])))
+    undisturbed = quiet([one.rows for one in found], ladder.YARDSTICK, ladder.CROWD)
+    boundary = replace(found[0], rows=tuple(merged(undisturbed.climbs)))
     interrupted = ended.interrupted
 
     def show() -> None:
@@ -132,7 +137,9 @@ def _boundary(options: argparse.Namespace, refuse: Refuse) -> Outcome | int:
         "verdict": boundary.verdict,
     }
     status = INTERRUPTED if interrupted else 0
-    return Outcome(boundary.rows, {"boundary": beside}, interrupted, status, show)
+    return Outcome(
+        boundary.rows, {"boundary": beside}, interrupted, status, show, undisturbed.notes
+    )
 
 
 def _seconds(options: argparse.Namespace) -> list[float]:
@@ -267,16 +274,17 @@ def _function(options: argparse.Namespace) -> Outcome:
         climbs.append(rows)
         if interrupted:
             break
-    together = merged(climbs)
+    undisturbed = quiet(climbs, ladder.YARDSTICK, ladder.CROWD)
+    together = merged(undisturbed.climbs)
     # What was inside is the same in each; what a call costs, all of them know better than one.
-    found = replace(paths[0], ns=together[0].spread, minimum=together[0].minimum)
+    found = paths[0].costing(together[0].spread, together[0].minimum)
     status = INTERRUPTED if interrupted else 0
     beside = {"hot_path": script.facts(found)}
 
     def show() -> None:
         _show(options, found, interrupted)
 
-    return Outcome(together, beside, interrupted, status, show)
+    return Outcome(together, beside, interrupted, status, show, undisturbed.notes)
 
 
 def _show(

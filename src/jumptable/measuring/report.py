@@ -6,7 +6,8 @@ import sys
 from collections.abc import Sequence
 from itertools import groupby
 
-from .comparison import FASTER, NOTICED, SAME, SLOWER, UNCLEAR, Comparison
+from .comparison import FASTER, SAME, SLOWER, UNCLEAR, Comparison
+from .neighbours import NOTICED
 from .results import Experiment, Guide, Report, Row, Trial
 from .timing import Timing
 from .wording import duration, plainly, printable, quantity, quartiles

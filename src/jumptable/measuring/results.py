@@ -32,7 +32,9 @@ class Run:
     """What one process measured of one row.
 
     ``values`` are medians of successive stretches of rounds, ``ratios`` the same of what is left
-    when each round is divided by the baseline's; the quartiles are those of the rounds.
+    when each round is divided by the baseline's; ``low`` and ``high`` are the quartiles of the
+    rounds, ``quartiles`` those of each stretch. There are none of what was timed call by call, and
+    not along with the other rows.
     """
 
     values: tuple[float, ...]
@@ -42,6 +44,7 @@ class Run:
     minimum: float
     loops: int
     rounds: int
+    quartiles: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -136,15 +139,17 @@ def run_of(timing: Timing, measurement: Measurement, baseline: str | None = None
     if baseline is not None and baseline in measurement.timings:
         found = measurement.ratios(timing.name, baseline)
         if found:
-            ratios = Timing("", 1, tuple(found), (0.0,) * len(found)).blocks
+            relative = Timing("", 1, tuple(found), (0.0,) * len(found))
+            ratios = tuple(stretch.median for stretch in relative.stretches)
     return Run(
-        timing.blocks,
+        tuple(stretch.median for stretch in timing.stretches),
         ratios,
         timing.spread.low,
         timing.spread.high,
         timing.minimum,
         timing.loops,
         len(timing.ns),
+        tuple((stretch.low, stretch.high) for stretch in timing.stretches),
     )
 
 

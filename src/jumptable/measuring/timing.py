@@ -16,7 +16,7 @@ from functools import cached_property
 from itertools import pairwise, repeat
 from math import nan
 from random import Random
-from statistics import median, quantiles
+from statistics import quantiles
 from threading import Lock
 from time import perf_counter_ns
 
@@ -29,7 +29,9 @@ Loop = Callable[[int], int]
 ROUNDS = 2_000
 SLICE_NS = 100_000
 MOST_LOOPS = 1 << 30
-BLOCKS = 20
+# Of so many rounds, for a median that says something, where there are more than so few stretches of
+# them; and the more of these, the less of what is measured is lost where a neighbour spoils some.
+STRETCH, FEW_STRETCHES, MOST_STRETCHES = 15, 20, 100
 
 
 # Copies of the statement per turn of the loop, so that the loop's own cost, and what is uncertain
@@ -150,11 +152,11 @@ class Timing:
         return min(own for own, loop in pairs if loop <= usual)
 
     @cached_property
-    def blocks(self) -> tuple[float, ...]:
-        """Medians of up to 20 stretches of successive rounds: how it went while time passed."""
-        count = min(BLOCKS, len(self.ns))
+    def stretches(self) -> tuple[Spread, ...]:
+        """Of up to 100 stretches of successive rounds: how it went while time passed."""
+        count = min(max(FEW_STRETCHES, len(self.ns) // STRETCH), MOST_STRETCHES, len(self.ns))
         edges = [len(self.ns) * index // count for index in range(count + 1)]
-        return tuple(median(self.ns[low:high]) for low, high in pairwise(edges))
+        return tuple(Spread.of(self.ns[low:high]) for low, high in pairwise(edges))
 
     def by_round(self) -> dict[int, float]:
         rounds = range(len(self.ns)) if self.rounds is None else self.rounds

@@ -89,6 +89,16 @@ class HotPath:
             return f"{cost}; {NOTHING}."
         return f"{cost}, and {NOTHING}: it should be the work itself."
 
+    def costing(self, ns: Spread, minimum: float) -> HotPath:
+        """The same with a cost that is better known; what was inside keeps its part of it."""
+        scale = ns.median / self.ns.median if self.ns.median else 1.0
+        findings = tuple(
+            one if one.each_ns is None else replace(one, each_ns=scale * one.each_ns)
+            for one in self.findings
+        )
+        empty = None if self.empty_ns is None else scale * self.empty_ns
+        return replace(self, ns=ns, minimum=minimum, empty_ns=empty, findings=findings)
+
     def __str__(self) -> str:
         return f"{self.verdict}\n\n{table(self.findings)}" if self.findings else self.verdict
 
