@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from math import isnan
+from statistics import median
 
 import pytest
 
@@ -25,7 +26,7 @@ def entered(
         Times(
             question,
             name,
-            tuple(stretch.median for stretch in timing.stretches),
+            tuple(map(median, timing.stretches)),
             timing.loops,
             {
                 **of_rounds(timing),

@@ -54,7 +54,7 @@ is called again and again: the verdict says which open, look-up, bind or signatu
 on which line. What begins with a dash goes behind --.
 
 examples:
-  python -m jumptable bench                        the ladder, in three processes
+  python -m jumptable bench                        the ladder, in five processes
   python -m jumptable bench --quick                in one, in under ten seconds
   python -m jumptable bench --only hook            only the rows and groups named so
   python -m jumptable bench --html ladder.html     a page to look at, with curves

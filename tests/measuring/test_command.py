@@ -221,16 +221,18 @@ def test_what_a_neighbour_spoilt_is_left_out(monkeypatch: pytest.MonkeyPatch) ->
         for name, ns in names.items():
             slow = 1.0 if name == ladder.YARDSTICK else 1.5
             times = tuple(ns * slow if one else ns for one in beside)
-            quartiles = tuple((value, value) for value in times)
-            one = Run(times, (), min(times), max(times), min(times), 10, 1500, quartiles)
+            stretches = tuple((value, value) for value in times)
+            one = Run(times, (), min(times), max(times), min(times), 10, 40, stretches)
             found.append(Row(name, "calls", runs=(one,)))
         return found
 
     monkeypatch.setattr(Crew, "work", work)
     found, _ = command.measured(quick=False, only=["code"])
     assert [one.spread for one in found.rows] == [Spread(ns, ns, ns) for ns in (50, 90, 90)]
-    assert [note.partition(" stretches")[0] for note in found.notes] == ["Left out: 15 of 60"]
-    assert str(found.machine["rounds"]).startswith("1500 in each process")
+    assert [note.partition(" stretches")[0] for note in found.notes] == [
+        f"Left out: {5 * command.PROCESSES} of {20 * command.PROCESSES}"
+    ]
+    assert str(found.machine["rounds"]).startswith("40 in each process")
 
 
 @pytest.mark.thread_unsafe(reason="sends a signal")

@@ -20,7 +20,8 @@ from .workers import Crew, merged
 
 __all__ = ["chosen", "finish", "json_text", "measured", "notes", "older", "run"]
 
-PROCESSES, ROUNDS, QUICK_ROUNDS = 3, 1_500, 300
+# One process in twenty has its code or its data in an unlucky place, and takes a quarter longer.
+PROCESSES, ROUNDS, QUICK_ROUNDS = 5, 900, 300
 # Status: something is slower than the threshold allows.
 SLOWER = 1
 INTERRUPTED = 130

@@ -16,10 +16,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from statistics import fmean
+from itertools import chain
 from typing import TypeVar
 
 from .results import Row, Run
+from .timing import Spread
 
 __all__ = ["FEWEST", "NOTICED", "Quiet", "quiet"]
 
@@ -97,19 +98,21 @@ def _crowded(rows: Sequence[Row], yardstick: str, crowd: str) -> list[float]:
 
 def _without(runs: Sequence[Run], counts: Sequence[bool]) -> Iterator[Run]:
     for run in runs:
-        if not counts or not run.quartiles:
+        if not counts or not run.stretches:
             yield run
             continue
-        quartiles = _kept(run.quartiles, counts)
-        if quartiles:
+        stretches = _kept(run.stretches, counts)
+        if stretches:
+            rounds = list(chain(*stretches))
+            spread = Spread.of(rounds)
             yield replace(
                 run,
                 values=_kept(run.values, counts),
                 ratios=_kept(run.ratios, counts),
-                quartiles=quartiles,
-                low=fmean(low for low, _ in quartiles),
-                high=fmean(high for _, high in quartiles),
-                rounds=max(1, run.rounds * len(quartiles) // len(run.quartiles)),
+                stretches=stretches,
+                low=spread.low,
+                high=spread.high,
+                rounds=len(rounds),
             )
 
 

@@ -25,7 +25,7 @@ __all__ = ["main"]
 
 INTERRUPTED = 130
 ROUNDS = 3000
-SECONDS, QUICK_SECONDS = 5.0, 0.5
+PROCESSES, SECONDS, QUICK_SECONDS = 3, 5.0, 0.5
 HEADINGS = ("call", "median", "minimum", "quartiles")
 
 Refuse = Callable[[str], int]
@@ -146,7 +146,7 @@ def _seconds(options: argparse.Namespace) -> list[float]:
     """How long each process measures; see `workers` for why there are several."""
     if options.quick:
         return [QUICK_SECONDS]
-    return [SECONDS / command.PROCESSES] * command.PROCESSES
+    return [SECONDS / PROCESSES] * PROCESSES
 
 
 def _output(options: argparse.Namespace) -> IO[str] | None:

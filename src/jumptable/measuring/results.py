@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import nan
+from statistics import median
 
 from .timing import Measurement, Spread, Timing
 
@@ -33,7 +34,7 @@ class Run:
 
     ``values`` are medians of successive stretches of rounds, ``ratios`` the same of what is left
     when each round is divided by the baseline's; ``low`` and ``high`` are the quartiles of the
-    rounds, ``quartiles`` those of each stretch. There are none of what was timed call by call, and
+    rounds. ``stretches`` are the rounds of each; there are none of what was timed call by call, and
     not along with the other rows.
     """
 
@@ -44,7 +45,7 @@ class Run:
     minimum: float
     loops: int
     rounds: int
-    quartiles: tuple[tuple[float, float], ...] = ()
+    stretches: tuple[tuple[float, ...], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -140,16 +141,16 @@ def run_of(timing: Timing, measurement: Measurement, baseline: str | None = None
         found = measurement.ratios(timing.name, baseline)
         if found:
             relative = Timing("", 1, tuple(found), (0.0,) * len(found))
-            ratios = tuple(stretch.median for stretch in relative.stretches)
+            ratios = tuple(map(median, relative.stretches))
     return Run(
-        tuple(stretch.median for stretch in timing.stretches),
+        tuple(map(median, timing.stretches)),
         ratios,
         timing.spread.low,
         timing.spread.high,
         timing.minimum,
         timing.loops,
         len(timing.ns),
-        tuple((stretch.low, stretch.high) for stretch in timing.stretches),
+        timing.stretches,
     )
 
 

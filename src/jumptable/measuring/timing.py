@@ -29,6 +29,9 @@ Loop = Callable[[int], int]
 ROUNDS = 2_000
 SLICE_NS = 100_000
 MOST_LOOPS = 1 << 30
+# First calls take several times as long as later ones. What takes as long as so many slices is
+# called less often.
+WARM_UP = 10
 # Of so many rounds, for a median that says something, where there are more than so few stretches of
 # them; and the more of these, the less of what is measured is lost where a neighbour spoils some.
 STRETCH, FEW_STRETCHES, MOST_STRETCHES = 15, 20, 100
@@ -152,11 +155,11 @@ class Timing:
         return min(own for own, loop in pairs if loop <= usual)
 
     @cached_property
-    def stretches(self) -> tuple[Spread, ...]:
-        """Of up to 100 stretches of successive rounds: how it went while time passed."""
+    def stretches(self) -> tuple[tuple[float, ...], ...]:
+        """`ns` in up to 100 stretches of successive rounds: how it went while time passed."""
         count = min(max(FEW_STRETCHES, len(self.ns) // STRETCH), MOST_STRETCHES, len(self.ns))
         edges = [len(self.ns) * index // count for index in range(count + 1)]
-        return tuple(Spread.of(self.ns[low:high]) for low, high in pairwise(edges))
+        return tuple(self.ns[low:high] for low, high in pairwise(edges))
 
     def by_round(self) -> dict[int, float]:
         rounds = range(len(self.ns)) if self.rounds is None else self.rounds
@@ -220,6 +223,8 @@ def measure(
             for runner in order.sample(runners, len(runners)):
                 if _takes_part(runner, done, rounds):
                     count = loops[runner.name]
+                    if count > 1:
+                        runner.loop(1)  # the others had the caches meanwhile
                     collected[runner.name][done] = runner.loop(count) / count
             done += 1
     timings = {}
@@ -245,6 +250,9 @@ def _takes_part(runner: Contestant, number: int, rounds: int) -> bool:
 
 def calibrate(loop: Loop, slice_ns: int) -> int:
     """How many repetitions take about ``slice_ns``. Also warms up the code and its caches."""
+    for _ in range(WARM_UP):
+        if loop(1) > WARM_UP * slice_ns:
+            break
     count = 1
     while count < MOST_LOOPS:
         elapsed = min(loop(count), loop(count))
