@@ -16,8 +16,10 @@ import pytest
 from tests.conftest import Compile
 
 import jumptable
-from jumptable.measuring import saved
+from jumptable import cli
+from jumptable.measuring import owncode, saved
 from jumptable.measuring.ladder import YARDSTICKS
+from jumptable.measuring.results import Row, few
 
 pytestmark = pytest.mark.thread_unsafe(reason="programs in processes of their own")
 
@@ -50,6 +52,22 @@ def refused(done: subprocess.CompletedProcess[str], status: int = 2) -> str:
     assert done.stderr.startswith("jumptable: bench: ")
     assert done.stderr.count("\n") == 1
     return done.stderr
+
+
+def test_what_was_left_out_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    note = "Left out: 3 of 20 stretches"
+    rows = [Row("apply", "", runs=(few([20.0] * 4),))]
+    outcome = owncode.Outcome(rows, {}, False, 0, lambda: print("the table"), [note])
+    monkeypatch.setattr(owncode, "_boundary", lambda *_: outcome)
+    file = tmp_path / "own.json"
+    words = ["bench", "./f.so", "apply", "--json"]
+    assert cli.main([*words, str(file)]) == 0
+    assert capsys.readouterr().out == f"the table\n\n{note}\n"
+    assert note in json.loads(file.read_text("utf-8"))["jumptable"]["notes"]
+    assert cli.main([*words, "-"]) == 0
+    assert "benchmarks" in json.loads(capsys.readouterr().out.removeprefix("the table\n"))
 
 
 # ---- bench TARGET -------------------------------------------------------------------------------

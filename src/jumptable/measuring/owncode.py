@@ -52,8 +52,14 @@ def main(options: argparse.Namespace, refuse: Refuse, cannot_write: CannotWrite)
     )
     whole = Report(facts, found.rows, notes=notes)
 
+    def show() -> None:
+        found.show()
+        if options.json != "-":
+            for note in found.left_out:
+                print(f"\n{note}")
+
     texts = [(options.json, lambda: command.json_text(whole, found.beside))]
-    return command.finish(options, old, whole, found.status, texts, found.show, cannot_write)
+    return command.finish(options, old, whole, found.status, texts, show, cannot_write)
 
 
 @dataclass(frozen=True)
@@ -65,7 +71,7 @@ class Outcome:
     interrupted: bool
     status: int
     show: Callable[[], None]
-    left_out: Sequence[str] = ()  # what is to be told of it
+    left_out: Sequence[str] = ()  # what the reader is to be told of it
 
 
 def _clash(options: argparse.Namespace) -> str:
