@@ -64,10 +64,10 @@ def test_what_was_left_out_is_told(
     file = tmp_path / "own.json"
     words = ["bench", "./f.so", "apply", "--json"]
     assert cli.main([*words, str(file)]) == 0
-    assert capsys.readouterr().out == f"the table\n\n{note}\n"
+    assert capsys.readouterr().out == f"{note}\n\nthe table\n"
     assert note in json.loads(file.read_text("utf-8"))["jumptable"]["notes"]
     assert cli.main([*words, "-"]) == 0
-    assert "benchmarks" in json.loads(capsys.readouterr().out.removeprefix("the table\n"))
+    assert "benchmarks" in json.loads(capsys.readouterr().out.removesuffix("the table\n"))
 
 
 # ---- bench TARGET -------------------------------------------------------------------------------
@@ -92,8 +92,8 @@ def library(compile_plugin: Compile) -> str:
 def test_a_boundary_of_ones_own(library: str) -> None:
     done = bench(library, "apply", "double(double)", "-1.5")
     assert (done.returncode, done.stderr) == (0, "")
+    assert "What a call of apply(-1.5) costs, a double(double)\n" in done.stdout
     lines = done.stdout.splitlines()
-    assert lines[0] == "What a call of apply(-1.5) costs, a double(double)"
     assert lines[-1].startswith("apply costs ") and lines[-1].endswith(" as much.")
     for row in ("from Python, looked up once", "from C", "with a look-up in the loop", "ctypes"):
         assert any(line.startswith(row) for line in lines), row
@@ -113,7 +113,7 @@ def test_a_boundary_of_ones_own(library: str) -> None:
 def test_negative_numbers_are_no_options(library: str, number: str) -> None:
     done = bench(library, "apply", "double(double)", number)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith(f"What a call of apply({number}) costs")
+    assert f"What a call of apply({number}) costs" in done.stdout
 
 
 def test_negative_integers_and_lists_are_no_options(library: str) -> None:

@@ -53,10 +53,10 @@ def main(options: argparse.Namespace, refuse: Refuse, cannot_write: CannotWrite)
     whole = Report(facts, found.rows, notes=notes)
 
     def show() -> None:
-        found.show()
         if options.json != "-":
             for note in found.left_out:
-                print(f"\n{note}")
+                print(f"{note}\n")
+        found.show()  # which ends with the verdict
 
     texts = [(options.json, lambda: command.json_text(whole, found.beside))]
     return command.finish(options, old, whole, found.status, texts, show, cannot_write)
