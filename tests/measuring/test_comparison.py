@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from math import isnan
 from random import Random
 
@@ -32,10 +33,13 @@ def compare(
     rows: list[Row],
     threshold: float,
     yardstick: str,
-    processes: int = 3,
+    processes: float = 3,
+    then: Collection[str] = (),
+    disturbed: Sequence[str] = (),
 ) -> Comparison:
-    old = Saved(before, processes=processes)
-    return compare_reports(old, Report({}, rows), threshold, yardstick, CROWD)
+    old = Saved(before, processes=dict.fromkeys(before, processes), disturbed=then)
+    now = Report({}, rows, disturbed=disturbed)
+    return compare_reports(old, now, threshold, yardstick, CROWD)
 
 
 def runs(median: float, seed: int, processes: int = 3, noise: float = 0.02) -> list[list[float]]:
@@ -178,6 +182,28 @@ def test_one_process_knows_one_place_in_memory_only() -> None:
     for processes, verdict in ((1, SAME), (3, SLOWER)):
         found = compare(before, [constant("a", *now, processes=processes)], 0.03, STICK, processes)
         assert verdicts(found) == {"a": verdict}
+
+
+def test_most_of_one_process_is_one_process() -> None:
+    before = {"a": (20.0, 20.0, 20.3, 20.4) * 5}
+    now = constant("a", *(21.0, 21.0, 21.2, 21.2) * 5)
+    few = replace(now, runs=(now.runs[0], replace(now.runs[0], values=(21.0,))))
+    assert verdicts(compare(before, [few], 0.03, STICK, 3)) == {"a": SAME}
+    assert verdicts(compare(before, [replace(now, runs=now.runs * 2)], 0.03, STICK, 3)) == {
+        "a": SLOWER
+    }
+
+
+def test_what_may_be_disturbed_is_unclear() -> None:
+    """The crowd tells nothing of it: it was timed without its neighbours, or elsewhere."""
+    before = old(yardstick=100, crowd=100, a=20, b=20, c=20)
+    now = rows(yardstick=100, crowd=100, a=30, b=30, c=70)
+    found = compare(before, now, 0.1, STICK, disturbed=["a", "c"])
+    assert verdicts(found) == {"a": UNCLEAR, "b": SLOWER, "c": SLOWER}
+    # One that was there then excuses what is faster now, and nothing else.
+    now = rows(yardstick=100, crowd=100, a=13, b=13, c=30)
+    found = compare(before, now, 0.1, STICK, then=["a", "c"])
+    assert verdicts(found) == {"a": UNCLEAR, "b": FASTER, "c": SLOWER}
 
 
 def test_of_few_stretches_nothing_is_clear() -> None:

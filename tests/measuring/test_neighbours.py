@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -23,6 +24,12 @@ def run(values: Sequence[float]) -> Run:
     rounds = len(PARTS) * len(values)
     low, high = min(values) * 0.9, max(values) * 1.1
     return Run(tuple(values), tuple(values), low, high, 0.9 * min(values), 10, rounds, stretches)
+
+
+def single(values: Sequence[float]) -> Run:
+    """A round in each stretch."""
+    each = tuple((value,) for value in values)
+    return replace(run(values), rounds=len(values), stretches=each)
 
 
 def row(name: str, *runs: Run) -> Row:
@@ -115,14 +122,24 @@ def test_what_only_the_disturbed_process_has_is_kept() -> None:
 
 
 def test_a_row_that_is_timed_in_fewer_rounds_loses_the_same_time() -> None:
-    beside = [False] * 10 + [True] * 10
-    seldom = row("seldom", run([100.0] * 5 + [200.0] * 5))
+    beside = ([False] * 4 + [True] * 4) * 5
+    seldom = row("seldom", single([100.0, 200.0] * 5))
     found = quiet([[*process(beside), seldom]], STICK, CROWD)
     assert found.climbs[0][-1].runs[0].values == (100.0,) * 5
+    assert found.disturbed == ()
     # Less than four would be left of it.
-    seldom = row("seldom", run([100.0, 100.0, 100.0, 200.0, 200.0, 200.0]))
-    found = quiet([[*process(beside), seldom]], STICK, CROWD)
+    seldom = row("seldom", single([100.0, 100.0, 100.0, 200.0, 200.0, 200.0]))
+    found = quiet([[*process([False] * 10 + [True] * 10), seldom]], STICK, CROWD)
     assert found.climbs[0][-1] == seldom
+    assert found.disturbed == ("seldom",)
+
+
+def test_stretches_that_are_longer_than_the_crowds_are_not_judged() -> None:
+    """Of what they span, some was disturbed and some was not."""
+    long = row("long", run([180.0] * COUNT))
+    found = quiet([[*process([False, True, True] * COUNT), long]], STICK, CROWD)
+    assert found.climbs[0][-1] == long
+    assert found.disturbed == ("long",)
 
 
 def test_what_was_not_timed_along_with_the_crowd_is_kept() -> None:
@@ -136,9 +153,60 @@ def test_what_was_not_timed_along_with_the_crowd_is_kept() -> None:
     assert len(found.climbs[1][-1].runs[0].values) == 5
 
 
-def test_a_disturbed_yardstick_alone_costs_nothing_else() -> None:
+def test_what_another_process_does_has_neighbours_of_its_own() -> None:
+    there = Row("there", "calls", runs=(run([30.0] * COUNT),), elsewhere=True)
+    found = quiet([[*process(SOME), there]], STICK, CROWD)
+    assert found.climbs[0][-1] == there
+    assert found.disturbed == ("there",)
+    (told,) = found.notes
+    assert told.endswith("are of the others; not so: there.")
+    assert quiet([[*process([False] * COUNT), there]], STICK, CROWD).disturbed == ()
+
+
+def test_of_many_disturbed_rows_the_number_is_told() -> None:
+    there = [
+        Row(f"there {number}", "calls", runs=(run([30.0] * COUNT),), elsewhere=True)
+        for number in range(4)
+    ]
+    (told,) = quiet([[*process(SOME), *there]], STICK, CROWD).notes
+    assert "not so: 4 rows that other processes take part in" in told
+
+
+def test_where_nothing_but_the_yardsticks_is_left_out_nothing_is_told() -> None:
+    _, *watching = process(SOME)
+    found = quiet([[row("own", few([1e6] * 8)), *watching]], STICK, CROWD)
+    assert found.left_out == 15
+    assert found.disturbed == ("own",)
+    assert found.notes == []
+
+
+def test_where_little_is_left_it_is_to_be_done_again() -> None:
+    found = quiet([process([False] * 4 + [True] * 16)], STICK, CROWD)
+    assert found.left_out == 16
+    (told,) = found.notes
+    assert told.endswith("run it again when nothing else runs.")
+    (told,) = quiet([process([False] * 5 + [True] * 15)], STICK, CROWD).notes
+    assert "again" not in told
+
+
+def test_a_stretch_that_is_disturbed_for_a_third_is_left_out() -> None:
+    """The crowd's median is what it always is, and so are most rounds of others."""
     climbs = [process([False] * COUNT)]
-    climbs[0][2] = row(STICK, run([*[87.0] * 17, 120.0, 130.0, 140.0]))
+    crowd = climbs[0][1].runs[0]
+    partly = tuple(1.5 * value if index >= 3 else value
+                   for index, value in enumerate(crowd.stretches[0]))  # fmt: skip
+    climbs[0][1] = row(CROWD, replace(crowd, stretches=(partly, *crowd.stretches[1:])))
+    found = quiet(climbs, STICK, CROWD)
+    assert found.left_out == 1
+    assert found.climbs[0][0].runs[0].values == climbs[0][0].runs[0].values[1:]
+
+
+@pytest.mark.parametrize("odd", [1, 3, 15])
+def test_a_disturbed_yardstick_alone_costs_nothing_else(odd: int) -> None:
+    """Up to one stretch in twenty."""
+    count = max(COUNT, 20 * odd)
+    climbs = [process([False] * count)]
+    climbs[0][2] = row(STICK, run([*[87.0] * (count - odd), *[130.0] * odd]))
     found = quiet(climbs, STICK, CROWD)
     assert found.left_out == 0
 

@@ -19,6 +19,7 @@ import jumptable
 from jumptable import cli
 from jumptable.measuring import owncode, saved
 from jumptable.measuring.ladder import YARDSTICKS
+from jumptable.measuring.neighbours import Quiet
 from jumptable.measuring.results import Row, few
 
 pytestmark = pytest.mark.thread_unsafe(reason="programs in processes of their own")
@@ -57,9 +58,11 @@ def refused(done: subprocess.CompletedProcess[str], status: int = 2) -> str:
 def test_what_was_left_out_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    note = "Left out: 3 of 20 stretches"
-    rows = [Row("apply", "", runs=(few([20.0] * 4),))]
-    outcome = owncode.Outcome(rows, {}, False, 0, lambda: print("the table"), [note])
+    rows = [Row(name, "", runs=(few([20.0] * 4),)) for name in ("apply", *YARDSTICKS)]
+    undisturbed = Quiet([rows], stretches=20, left_out=3)
+    (note,) = undisturbed.notes
+    assert note.startswith("Left out: 3 of 20 stretches")
+    outcome = owncode.Outcome(rows, {}, False, 0, lambda: print("the table"), undisturbed)
     monkeypatch.setattr(owncode, "_boundary", lambda *_: outcome)
     file = tmp_path / "own.json"
     words = ["bench", "./f.so", "apply", "--json"]

@@ -41,7 +41,7 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
         "a": [10, 20, 10, 20],
         "b": [5.5, 5.5],
     }
-    assert found.processes == 2
+    assert found.processes == {"a": 2, "b": 2}
     assert (found.facts["cpu"], found.facts["usable_cpus"]) == ("a chip", 2)
 
 
@@ -103,7 +103,24 @@ def test_what_pyperf_writes_is_read(tmp_path: Path) -> None:
     pyperf.Benchmark(runs).dump(str(tmp_path / "one.json"))
     found = saved.load(str(tmp_path / "one.json"))
     assert list(found.rows["one"]) == pytest.approx([10, 20, 10, 20])
-    assert found.processes == 2
+    assert found.processes == {"one": 2}
+    assert list(found.disturbed) == []
+
+
+def test_a_process_counts_for_as_much_as_it_has(tmp_path: Path) -> None:
+    assert saved.effective([20, 20, 20]) == 3
+    assert 1 < saved.effective([60, 1, 1, 1, 1]) < 1.2
+    assert saved.effective([]) == saved.effective([0]) == 0
+
+
+@pytest.mark.parametrize("odd", [None, 3, {"a": 1}, [1, None]])
+def test_what_may_be_disturbed_is_read_back(tmp_path: Path, odd: object) -> None:
+    path = write(tmp_path / "new.json", replace(report(row("a", 10)), disturbed=["a", "gone"]))
+    assert list(saved.load(str(path)).disturbed) == ["a", "gone"]
+    found = json.loads(path.read_text("utf-8"))
+    found["jumptable"]["disturbed"] = odd
+    path.write_text(json.dumps(found), "utf-8")
+    assert "a" not in saved.load(str(path)).disturbed
 
 
 def test_what_pyperf_has_no_place_for_is_there_too() -> None:

@@ -179,7 +179,7 @@ def measured(
     facts["took"] = f"{perf_counter() - began:.0f} s"
     found = Report(facts, rows, drawn, experiments)
     told = notes(found, crew.failures, undisturbed.notes, interrupted=crew.interrupted)
-    return Report(facts, rows, drawn, experiments, told), crew.interrupted
+    return replace(found, notes=told, disturbed=undisturbed.disturbed), crew.interrupted
 
 
 def notes(
@@ -202,11 +202,6 @@ def notes(
             "Unstable: work that is always the same did not always take the same time, so this "
             "machine's speed changed meanwhile. Ratios hold, since rounds are compared within "
             "themselves; for times, run it again when nothing else runs."
-        )
-    elif ladder.CROWD in shaky:
-        told.append(
-            "Unstable: work that needs all of a core did not always take the same time, so "
-            "something else used the same cores meanwhile. Run it again when nothing else runs."
         )
     if shaky:
         which = ", ".join(shaky)

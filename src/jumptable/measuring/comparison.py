@@ -19,7 +19,7 @@ from math import nan
 
 from .neighbours import FEWEST, NOTICED
 from .results import Report
-from .saved import LEAST_NS, Saved, fact_name
+from .saved import LEAST_NS, Saved, effective, fact_name
 from .timing import Spread
 
 __all__ = ["Change", "Comparison", "compare"]
@@ -29,8 +29,9 @@ UNCERTAIN_NS = 0.5
 # In 13 runs beside neighbours of four kinds the crowd took 1.19 to 1.40 times as long, half of the
 # rows 1.3 to 1.9 times and one in ten more than 2.4 times, however much the crowd did.
 EXPLAINED = 3.0
-# How code and data lie in memory differs from process to process: a run of one knows one case.
-ONE_PROCESS = 1.05
+# How code and data lie in memory differs from process to process: a run of one knows one case, and
+# so does one of several of which most is left out.
+ONE_PROCESS, FEW_PROCESSES = 1.05, 2
 # Facts of a run, and not of what it measured.
 OF_THE_RUN = ("date", "load", "processes", "rounds", "took", "unit", "name")
 
@@ -96,13 +97,20 @@ def compare(old: Saved, now: Report, threshold: float, yardstick: str, crowd: st
         crowded / machine if crowded and machine else 1.0,
         _differences(old, now),
     )
-    one_process = min(old.processes, max((len(row.runs) for row in now.rows), default=0)) <= 1
-    allowed = _Allowed(
-        threshold, ONE_PROCESS if one_process else 1.0, whole.explained, whole.explained_then
-    )
+    processes = {row.name: effective(len(run.values) for run in row.runs) for row in now.rows}
+
+    def allowed(name: str) -> _Allowed:
+        fewest = min(old.processes.get(name, 1), processes.get(name, 1))
+        return _Allowed(
+            threshold,
+            ONE_PROCESS if fewest < FEW_PROCESSES else 1.0,
+            EXPLAINED if name in now.disturbed else whole.explained,
+            EXPLAINED if name in old.disturbed else whole.explained_then,
+        )
+
     names = [*new, *(name for name in old.rows if name not in new)]
     changes = [
-        _change(name, old.rows.get(name), new.get(name), whole.machine, allowed)
+        _change(name, old.rows.get(name), new.get(name), whole.machine, allowed(name))
         for name in names
         if name not in (yardstick, crowd)
     ]

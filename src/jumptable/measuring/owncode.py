@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from time import monotonic
 from typing import IO, Any
 
@@ -16,7 +16,7 @@ from .boundary.arguments import ArgumentError
 from .boundary.crossing import Boundary, RaisedError, measure_boundary, row_name
 from .hotpath import script
 from .hotpath.paths import HotPath
-from .neighbours import quiet
+from .neighbours import Quiet, quiet
 from .results import Report, Row
 from .wording import duration, printable, quartiles
 from .workers import merged
@@ -48,13 +48,14 @@ def main(options: argparse.Namespace, refuse: Refuse, cannot_write: CannotWrite)
         return found
     facts = machine.describe()
     notes = command.notes(
-        Report(facts, found.rows), [], found.left_out, interrupted=found.interrupted
+        Report(facts, found.rows), [], found.undisturbed.notes, interrupted=found.interrupted
     )
-    whole = Report(facts, found.rows, notes=notes)
+    disturbed = found.undisturbed.disturbed
+    whole = Report(facts, found.rows, notes=notes, disturbed=disturbed)
 
     def show() -> None:
         if options.json != "-":
-            for note in found.left_out:
+            for note in found.undisturbed.notes:
                 print(f"{note}\n")
         found.show()  # which ends with the verdict
 
@@ -71,7 +72,7 @@ class Outcome:
     interrupted: bool
     status: int
     show: Callable[[], None]
-    left_out: Sequence[str] = ()  # what the reader is to be told of it
+    undisturbed: Quiet = field(default_factory=lambda: Quiet(()))
 
 
 def _clash(options: argparse.Namespace) -> str:
@@ -143,9 +144,7 @@ def _boundary(options: argparse.Namespace, refuse: Refuse) -> Outcome | int:
         "verdict": boundary.verdict,
     }
     status = INTERRUPTED if interrupted else 0
-    return Outcome(
-        boundary.rows, {"boundary": beside}, interrupted, status, show, undisturbed.notes
-    )
+    return Outcome(boundary.rows, {"boundary": beside}, interrupted, status, show, undisturbed)
 
 
 def _seconds(options: argparse.Namespace) -> list[float]:
@@ -290,7 +289,7 @@ def _function(options: argparse.Namespace) -> Outcome:
     def show() -> None:
         _show(options, found, interrupted)
 
-    return Outcome(together, beside, interrupted, status, show, undisturbed.notes)
+    return Outcome(together, beside, interrupted, status, show, undisturbed)
 
 
 def _show(

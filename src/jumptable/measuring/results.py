@@ -58,10 +58,11 @@ class Row:
     guide: Guide | None = None
     missing: str = ""
     runs: tuple[Run, ...] = ()
+    elsewhere: bool = False  # another process does it, or takes part
 
     @cached_property
     def spread(self) -> Spread:
-        """Median over all stretches; quartiles of the rounds, averaged over processes.
+        """Median over all stretches that count; quartiles of their rounds, averaged over processes.
 
         One that was stopped early counts for as many rounds as it had.
         """
@@ -125,13 +126,14 @@ class Experiment:
 
 @dataclass(frozen=True)
 class Report:
-    """All that one ``bench`` found."""
+    """All that one ``bench`` found; in rows that are ``disturbed`` there may be a neighbour."""
 
     machine: Mapping[str, str | int | float]
     rows: Sequence[Row]
     curves: Sequence[Curve] = ()
     experiments: Sequence[Experiment] = ()
     notes: Sequence[str] = field(default_factory=tuple)  # interrupted, unstable, ...
+    disturbed: Sequence[str] = ()
 
 
 def run_of(timing: Timing, measurement: Measurement, baseline: str | None = None) -> Run:

@@ -8,7 +8,7 @@ missing, curves, experiments and notes; pyperf skips it.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from itertools import chain
 from math import isfinite
@@ -16,7 +16,7 @@ from pathlib import Path
 
 from .results import Report, Row
 
-__all__ = ["NotResultsError", "Saved", "document", "fact_name", "load"]
+__all__ = ["NotResultsError", "Saved", "document", "effective", "fact_name", "load"]
 
 SECONDS = 1e-9
 # pyperf takes nothing that is not more than zero: a thousandth of a nanosecond stands for it.
@@ -30,12 +30,15 @@ MOST_SECONDS = 3e9
 class Saved:
     """An older run.
 
-    ``rows`` are the medians of successive stretches of rounds, in nanoseconds, of all processes.
+    ``rows`` are the medians of successive stretches of rounds, in nanoseconds, of all processes;
+    ``processes`` how many these were, and less where most are of one. In ``disturbed`` rows there
+    may be a neighbour.
     """
 
     rows: Mapping[str, tuple[float, ...]]
     facts: Mapping[str, object] = field(default_factory=dict)
-    processes: int = 1
+    processes: Mapping[str, float] = field(default_factory=dict)
+    disturbed: Collection[str] = ()
 
 
 def fact_name(name: str) -> str:
@@ -60,6 +63,7 @@ def document(report: Report, beside: Mapping[str, object] | None = None) -> dict
         "benchmarks": [_benchmark(row) for row in rows],
         "jumptable": {
             "missing": missing,
+            "disturbed": list(report.disturbed),
             "notes": list(report.notes),
             "curves": [_plain(asdict(curve)) for curve in report.curves],
             "experiments": [_plain(asdict(experiment)) for experiment in report.experiments],
@@ -112,10 +116,23 @@ def load(path: str) -> Saved:
         read = list(_rows(found["benchmarks"], facts))
         if read:
             rows = {name: tuple(chain(*runs)) for name, runs in read}
-            processes = max(len(runs) for _, runs in read)
-            return Saved(rows, facts if isinstance(facts, dict) else {}, processes)
+            processes = {name: effective(map(len, runs)) for name, runs in read}
+            ours = found.get("jumptable")
+            disturbed = ours.get("disturbed") if isinstance(ours, dict) else None
+            return Saved(
+                rows,
+                facts if isinstance(facts, dict) else {},
+                processes,
+                [str(name) for name in disturbed] if isinstance(disturbed, list) else (),
+            )
         raise NotResultsError("it has no benchmarks: was its run stopped before its first round?")
     raise NotResultsError("expected what bench --json or pyperf writes, with a list 'benchmarks'")
+
+
+def effective(counts: Iterable[int]) -> float:
+    """How many processes these counts of values are worth: all of them, or one that has most."""
+    each = list(counts)
+    return sum(each) ** 2 / sum(count * count for count in each) if any(each) else 0.0
 
 
 def _rows(benchmarks: list[object], common: object) -> Iterable[tuple[str, list[list[float]]]]:

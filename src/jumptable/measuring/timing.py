@@ -29,8 +29,7 @@ Loop = Callable[[int], int]
 ROUNDS = 2_000
 SLICE_NS = 100_000
 MOST_LOOPS = 1 << 30
-# First calls take several times as long as later ones. What takes as long as so many slices is
-# called less often.
+# So many calls warm up what is to be timed, if they do not take as many slices.
 WARM_UP = 10
 # Of so many rounds, for a median that says something, where there are more than so few stretches of
 # them; and the more of these, the less of what is measured is lost where a neighbour spoils some.
@@ -47,7 +46,8 @@ class Contestant:
     """Something to time: ``loop(count)`` repeats it and returns the nanoseconds that took.
 
     ``empty`` is the same loop around nothing: what it costs is subtracted. ``most`` is in how many
-    rounds at most it takes part, for what takes long or cannot be repeated at will.
+    rounds at most it takes part, for what takes long or cannot be repeated at will; nothing is
+    called to warm that up.
     """
 
     name: str
@@ -200,7 +200,8 @@ def measure(
 ) -> Measurement:
     """Time all contestants, once per round each, in an order that ``seed`` shuffles.
 
-    Each repeats its statement as often as fills ``slice_ns``, found out before the first round.
+    Each repeats its statement as often as fills ``slice_ns``, found out before the first round, and
+    begins its turn with some that are not timed, unless it takes more than ten slices.
     Garbage collection is off meanwhile. Contestants run in the calling thread; an exception of
     one ends the measurement. ``go_on(done, rounds)`` is asked before each round; where it says no,
     what was measured so far is the result, in which nothing is timed if there was no round.
@@ -212,20 +213,24 @@ def measure(
         raise ValueError(f"contestants share a name: {[runner.name for runner in runners]}")
     order = Random(seed)
     collected: dict[str, dict[int, float]] = {runner.name: {} for runner in runners}
+    latest: dict[str, int] = {}
     done = 0
     with _no_garbage_collection():
         loops = {}
         for runner in runners:
             if not go_on(0, rounds):
                 return Measurement({}, 0, seed)
-            loops[runner.name] = calibrate(runner.loop, slice_ns)
+            again = 0 if runner.most is not None else WARM_UP
+            loops[runner.name] = calibrate(runner.loop, slice_ns, again)
         while done < rounds and go_on(done, rounds):
             for runner in order.sample(runners, len(runners)):
                 if _takes_part(runner, done, rounds):
                     count = loops[runner.name]
-                    if count > 1:
-                        runner.loop(1)  # the others had the caches meanwhile
-                    collected[runner.name][done] = runner.loop(count) / count
+                    # The others had the caches meanwhile.
+                    if runner.most is None and latest.get(runner.name, 0) < WARM_UP * slice_ns:
+                        runner.loop(min(count, UNROLLED))
+                    latest[runner.name] = runner.loop(count)
+                    collected[runner.name][done] = latest[runner.name] / count
             done += 1
     timings = {}
     for runner in entered if done else ():
@@ -248,19 +253,24 @@ def _takes_part(runner: Contestant, number: int, rounds: int) -> bool:
     return number == 0 or number * runner.most // rounds > (number - 1) * runner.most // rounds
 
 
-def calibrate(loop: Loop, slice_ns: int) -> int:
+def calibrate(loop: Loop, slice_ns: int, warm_up: int = WARM_UP) -> int:
     """How many repetitions take about ``slice_ns``. Also warms up the code and its caches."""
-    for _ in range(WARM_UP):
-        if loop(1) > WARM_UP * slice_ns:
-            break
-    count = 1
-    while count < MOST_LOOPS:
-        elapsed = min(loop(count), loop(count))
-        if elapsed >= slice_ns // 2:
-            return max(1, round(count * slice_ns / max(elapsed, 1)))
+    count, elapsed = 1, min(_first_calls(loop, warm_up * slice_ns, warm_up))
+    while elapsed < slice_ns // 2:
         # A time too short to be trusted says only that more is needed.
         count *= 10 if elapsed * 20 < slice_ns else 2
-    return MOST_LOOPS
+        if count >= MOST_LOOPS:
+            return MOST_LOOPS
+        elapsed = min(loop(count), loop(count))
+    return max(1, round(count * slice_ns / max(elapsed, 1)))
+
+
+def _first_calls(loop: Loop, budget_ns: int, most: int) -> Iterator[int]:
+    """Twice at least: what was never called takes several times as long as later."""
+    start = perf_counter_ns()
+    for number in range(max(2, most)):
+        if number < 2 or perf_counter_ns() - start < budget_ns:
+            yield loop(1)
 
 
 # How many measurements of any threads are under way, and whether the collector was on before.

@@ -11,7 +11,7 @@ from ...loading.registry import open as open_plugin
 from ..ladder.mathlibrary import FABS, math_library
 from ..ladder.rung import ARGUMENT
 from ..results import Trial
-from ..timing import Spread, statement
+from ..timing import UNROLLED, Spread, statement
 from ..wording import duration, ratio
 from .compiling import some_library
 from .trying import Maker, Trying, changed, compared
@@ -36,7 +36,8 @@ def _try_out(trying: Trying) -> tuple[Sequence[Trial], str]:
         collected.append(perf_counter_ns() - middle)
     call = statement(CALL, "f(x)", {"f": math_library().lookup(*FABS), "x": ARGUMENT})
     few = replace(trying, rounds=min(trying.rounds, MOST_COLLECTIONS))
-    calls = few.measured([call, replace(call, name=SETTLED, loop=_collecting(call.loop))])
+    settled = replace(call, name=SETTLED, loop=_collecting(call.loop), most=few.rounds)
+    calls = few.measured([call, settled])
     found = {OPEN: Spread.of(opened), COLLECT: Spread.of(collected), **calls}
     return [Trial(name, spread) for name, spread in found.items()], verdict(
         found[OPEN], found[COLLECT], found[CALL], found[SETTLED]
@@ -46,6 +47,7 @@ def _try_out(trying: Trying) -> tuple[Sequence[Trial], str]:
 def _collecting(loop: Callable[[int], int]) -> Callable[[int], int]:
     def collecting(count: int) -> int:
         gc.collect()
+        loop(UNROLLED)  # as `measure` warms up the other one
         return loop(count)
 
     return collecting

@@ -118,7 +118,7 @@ def _guarded(contestant: Contestant) -> Contestant:
 
 
 def _row(rung: Rung, missing: str | None, measurement: Measurement) -> Row:
-    row = Row(rung.name, rung.group, rung.about, rung.guide)
+    row = Row(rung.name, rung.group, rung.about, rung.guide, elsewhere=rung.elsewhere)
     if missing is not None:
         return replace(row, missing=missing)
     timing = measurement.timings.get(rung.name)

@@ -47,6 +47,7 @@ RUNGS = (
         "A Go function of the host, not inlined.",
         _asking("direct"),
         Guide("direct function call", 1, 1),
+        elsewhere=True,
     ),
     Rung(
         "Go: cached function",
@@ -54,6 +55,7 @@ RUNGS = (
         "A plugin's function, looked up and asserted once.",
         _asking("cached"),
         Guide("cached function value", 5, 5),
+        elsewhere=True,
     ),
     Rung(
         "Go: interface call",
@@ -61,6 +63,7 @@ RUNGS = (
         "A method of an interface value that the plugin's factory made.",
         _asking("interface"),
         Guide("interface method call", 5, 10),
+        elsewhere=True,
     ),
     Rung(
         "Go: Lookup",
@@ -68,12 +71,14 @@ RUNGS = (
         "Lookup, type assertion and call, each time.",
         _asking("lookup"),
         Guide("(*Plugin).Lookup", 100, 1000),
+        elsewhere=True,
     ),
     Rung(
         "Go: Open, already open",
         GROUP,
         "plugin.Open of a plugin that is open already.",
         _asking("open"),
+        elsewhere=True,
     ),
     Rung(
         "Go: first Open",
@@ -81,6 +86,7 @@ RUNGS = (
         "plugin.Open in a new process, whose start is not counted.",
         _asking("first", FIRST_OPENS),
         Guide("plugin.Open of a small plugin", 1e6, 1e7),
+        elsewhere=True,
     ),
     Rung(
         "Go: reflect call",
@@ -88,6 +94,7 @@ RUNGS = (
         "reflect.Value.Call of the plugin's function.",
         _asking("reflect"),
         Guide("reflect.Value.Call", 500, 1000),
+        elsewhere=True,
     ),
     Rung(
         "Go: exec",
@@ -95,5 +102,6 @@ RUNGS = (
         "exec.Command of a program that does nothing, from its start to its end.",
         _exec,
         Guide("exec.Command round trip", 1e6, 1e6),
+        elsewhere=True,
     ),
 )

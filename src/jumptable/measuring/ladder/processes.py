@@ -71,6 +71,7 @@ RUNGS = (
         "A call from one Python process to another by grpcio, eight bytes each way.",
         _grpc,
         Guide("gRPC over UDS", 50_000, 100_000),
+        elsewhere=True,
     ),
     Rung(
         "subprocess",
@@ -78,5 +79,6 @@ RUNGS = (
         "subprocess.run() of a program that does nothing, from its start to its end.",
         _subprocess,
         Guide("exec.Command round trip", 1e6, 1e6),
+        elsewhere=True,
     ),
 )

@@ -50,13 +50,17 @@ class Preparation:
 
 @dataclass(frozen=True)
 class Rung:
-    """One way to call. ``about``: what exactly is timed. ``make`` raises UnavailableError."""
+    """One way to call. ``about``: what exactly is timed. ``make`` raises UnavailableError.
+
+    ``elsewhere``: another process does it, or takes part.
+    """
 
     name: str
     group: str
     about: str
     make: Callable[[Preparation], Contestant]
     guide: Guide | None = None
+    elsewhere: bool = False
 
 
 class Shared:

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from ..results import Guide
 from ..timing import Contestant
 from .packages import package
 from .rung import Preparation, Rung, expression
 
 __all__ = ["RUNGS"]
-
-# Calls before the clock starts, in each turn. There are only few in one, and the first are several
-# times as slow: they find nothing of wasmtime's code in the processor's caches.
-WARMING = 5
 
 MODULE = '(module (func (export "fabs") (param f64) (result f64) (f64.abs (local.get 0))))'
 
@@ -26,14 +20,7 @@ def _wasmtime(preparation: Preparation) -> Contestant:
     store = wasmtime.Store(engine)
     instance = wasmtime.Instance(store, wasmtime.Module(engine, MODULE), [])
     fabs = instance.exports(store)["fabs"]
-    contestant = expression(preparation.name, "f(store, x)", {"f": fabs, "store": store})
-    loop = contestant.loop
-
-    def warmed(count: int) -> int:
-        loop(WARMING)
-        return loop(count)
-
-    return replace(contestant, loop=warmed)
+    return expression(preparation.name, "f(store, x)", {"f": fabs, "store": store})
 
 
 RUNGS = (
