@@ -128,8 +128,8 @@ def _summary(report: Report) -> str:
 KEYS = (
     ('<line x1="8" y1="12" x2="40" y2="12" class="k-spread"/><circle cx="24" cy="12" r="5" '
      'class="k-dot"/>',
-     "The dot is the median. The bar under it spans the quartiles: about half of all rounds lie "
-     "on it."),
+     "The dot is the median. The bar under it spans the quartiles: about half of all rounds that "
+     "count lie on it."),
     ('<line x1="24" y1="4" x2="24" y2="20" class="k-least"/>',
      "The upright tick is the minimum: the least that any round took."),
     ('<rect x="6" y="3" width="36" height="18" class="k-band"/><path d="M6 3v18M42 3v18" '
