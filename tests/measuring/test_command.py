@@ -190,6 +190,12 @@ def test_an_unstable_yardstick_speaks_of_the_machine() -> None:
     assert "this machine's speed changed" in re.sub(r"\s+", " ", first)
 
 
+def test_a_neighbour_in_what_is_left_is_told() -> None:
+    rows = [row(ladder.CROWD, *([5.0] * 10 + [50.0] * 10)), row(ladder.YARDSTICK, 5, 5)]
+    (first, _) = command.notes(Report({}, rows), [], interrupted=False)
+    assert "something else used the same cores" in first
+
+
 def test_of_many_unstable_rows_the_number_is_told() -> None:
     wobbly = [row(f"wobbly {number}", *([5.0] * 10 + [50.0] * 10)) for number in range(6)]
     (told,) = command.notes(Report({}, [*wobbly, row("steady", 5, 5)]), [], interrupted=False)

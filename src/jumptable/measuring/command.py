@@ -203,6 +203,12 @@ def notes(
             "machine's speed changed meanwhile. Ratios hold, since rounds are compared within "
             "themselves; for times, run it again when nothing else runs."
         )
+    elif ladder.CROWD in shaky:
+        told.append(
+            "Unstable: work that needs all of a core did not always take the same time, so "
+            "something else used the same cores now and then, in what is left as well. Run it again "
+            "when nothing else runs."
+        )
     if shaky:
         which = ", ".join(shaky)
         if len(shaky) > NAMED:
