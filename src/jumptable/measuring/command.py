@@ -206,7 +206,7 @@ def notes(
     elif ladder.CROWD in shaky:
         told.append(
             "Unstable: work that needs all of a core did not always take the same time, so "
-            "something else used the same cores now and then, in what is left as well. Run it again "
+            "something else used the same cores in what is left, too. Run it again "
             "when nothing else runs."
         )
     if shaky:
