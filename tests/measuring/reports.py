@@ -18,6 +18,10 @@ def spread(value: float, share: float = 0.05) -> Spread:
     return Spread(value, value * (1 - share), value * (1 + share))
 
 
+# Of which the quartiles are 0.96 and 1.08.
+PARTS = (0.9, 0.96, 1.0, 1.08, 1.2)
+
+
 def row(
     name: str,
     group: str = "Calls",
@@ -33,7 +37,7 @@ def row(
     if ns is not None:
         values = tuple(ns * (1 + drift * (number % 5 - 2)) for number in range(20))
         ratios = tuple(value / 40 for value in values)
-        runs = (Run(values, ratios, ns * 0.96, ns * 1.08, ns * 0.93, 1000, 2000),)
+        runs = (Run(values, ratios, ns * 0.93, 1000, (tuple(ns * part for part in PARTS),)),)
     return Row(name, group, about, guide, missing, runs)
 
 

@@ -55,10 +55,7 @@ def runs(median: float, seed: int, processes: int = 3, noise: float = 0.02) -> l
 def rows(**medians: float) -> list[Row]:
     found = []
     for number, (name, median) in enumerate(medians.items()):
-        made = tuple(
-            Run(tuple(one), (), min(one), max(one), min(one), 1, 20)
-            for one in runs(median, seed=number)
-        )
+        made = tuple(Run(tuple(one), (), min(one), 1) for one in runs(median, seed=number))
         found.append(Row(name, "calls", runs=made))
     return found
 
@@ -113,7 +110,7 @@ def test_what_the_clock_cannot_tell_is_the_same() -> None:
 
 def test_what_wobbles_is_the_same_as_long_as_its_usual_values_overlap() -> None:
     before = {"a": (10.0, 30.0) * 20}
-    now = [Row("a", "", runs=(Run((14.0, 36.0) * 20, (), 14, 36, 14, 1, 40),))]
+    now = [Row("a", "", runs=(Run((14.0, 36.0) * 20, (), 14, 1),))]
     assert verdicts(compare(before, now, 0.1, STICK)) == {"a": SAME}
 
 
@@ -121,7 +118,7 @@ def test_what_wobbles_is_the_same_as_long_as_its_usual_values_overlap() -> None:
 @given(st.floats(1, 1e6), st.integers(0, 10**6))
 def test_the_same_code_twice_is_the_same(median: float, seed: int) -> None:
     before = {"a": tuple(value for one in runs(median, seed) for value in one)}
-    made = tuple(Run(tuple(one), (), 0, 0, 0, 1, 20) for one in runs(median, seed + 1))
+    made = tuple(Run(tuple(one), (), 0, 1) for one in runs(median, seed + 1))
     assert verdicts(compare(before, [Row("a", "", runs=made)], 0.1, STICK)) == {"a": SAME}
 
 
@@ -129,7 +126,7 @@ def test_the_same_code_twice_is_the_same(median: float, seed: int) -> None:
 @given(st.floats(3, 1e6), st.integers(0, 10**6), st.floats(1.25, 10))
 def test_what_is_a_quarter_slower_is_found(median: float, seed: int, factor: float) -> None:
     before = {"a": tuple(value for one in runs(median, seed) for value in one)}
-    made = tuple(Run(tuple(one), (), 0, 0, 0, 1, 20) for one in runs(median * factor, seed + 1))
+    made = tuple(Run(tuple(one), (), 0, 1) for one in runs(median * factor, seed + 1))
     assert verdicts(compare(before, [Row("a", "", runs=made)], 0.1, STICK)) == {"a": SLOWER}
 
 
@@ -172,7 +169,7 @@ def test_a_slower_processor_is_no_neighbour() -> None:
 
 
 def constant(name: str, *values: float, processes: int = 1) -> Row:
-    run = Run(values, (), min(values), max(values), min(values), 1, len(values))
+    run = Run(values, (), min(values), 1)
     return Row(name, "", runs=(run,) * processes)
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from jumptable.measuring.neighbours import FEWEST, quiet
 from jumptable.measuring.results import Row, Run, few
+from jumptable.measuring.timing import Spread
 
 STICK, CROWD = "yardstick", "crowd"
 COUNT = 20
@@ -21,15 +22,13 @@ PARTS = (0.95, 0.97, 1.0, 1.04, 1.2)
 
 def run(values: Sequence[float]) -> Run:
     stretches = tuple(tuple(value * part for part in PARTS) for value in values)
-    rounds = len(PARTS) * len(values)
-    low, high = min(values) * 0.9, max(values) * 1.1
-    return Run(tuple(values), tuple(values), low, high, 0.9 * min(values), 10, rounds, stretches)
+    return Run(tuple(values), tuple(values), 0.9 * min(values), 10, stretches)
 
 
 def single(values: Sequence[float]) -> Run:
     """A round in each stretch."""
     each = tuple((value,) for value in values)
-    return replace(run(values), rounds=len(values), stretches=each)
+    return replace(run(values), stretches=each)
 
 
 def row(name: str, *runs: Run) -> Row:
@@ -72,9 +71,9 @@ def test_what_was_measured_beside_a_neighbour_is_left_out() -> None:
     assert (found.stretches, found.left_out) == (40, 20)
     kept = found.climbs[0][0].runs[0]
     assert len(kept.values) == len(kept.ratios) == len(kept.stretches) == 5
-    assert kept.rounds == 5 * len(PARTS)
-    assert kept.low == pytest.approx(0.97 * TRUTH, rel=0.01)
-    assert kept.high == pytest.approx(1.04 * TRUTH, rel=0.01)
+    spread = found.climbs[0][0].spread
+    assert spread.low == pytest.approx(0.97 * TRUTH, rel=0.01)
+    assert spread.high == pytest.approx(1.04 * TRUTH, rel=0.01)
     assert max(kept.ratios) < 1.1 * TRUTH
     (told,) = found.notes
     assert told.startswith("Left out: 20 of 40 stretches")
@@ -138,7 +137,7 @@ def test_stretches_that_are_longer_than_the_crowds_are_not_judged() -> None:
     """Of what they span, some was disturbed and some was not."""
     long = row("long", run([180.0] * COUNT))
     found = quiet([[*process([False, True, True] * COUNT), long]], STICK, CROWD)
-    assert found.climbs[0][-1] == long
+    assert found.climbs[0][-1].spread == long.spread
     assert found.disturbed == ("long",)
 
 
@@ -154,9 +153,12 @@ def test_what_was_not_timed_along_with_the_crowd_is_kept() -> None:
 
 
 def test_what_another_process_does_has_neighbours_of_its_own() -> None:
-    there = Row("there", "calls", runs=(run([30.0] * COUNT),), elsewhere=True)
+    """But the baseline, to which it is compared, has those of the crowd."""
+    runs = (replace(run([30.0] * COUNT), ratios=tuple(1.0 if one else 1.75 for one in SOME)),)
+    there = Row("there", "calls", runs=runs, elsewhere=True)
     found = quiet([[*process(SOME), there]], STICK, CROWD)
-    assert found.climbs[0][-1] == there
+    assert found.climbs[0][-1].spread == there.spread
+    assert found.climbs[0][-1].ratio == Spread(1.75, 1.75, 1.75)
     assert found.disturbed == ("there",)
     (told,) = found.notes
     assert told.endswith("are of the others; not so: there.")

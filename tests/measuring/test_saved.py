@@ -18,7 +18,7 @@ pytestmark = pytest.mark.thread_unsafe(reason="processes and modules that pyperf
 
 
 def row(name: str, *values: float, group: str = "calls") -> Row:
-    run = Run(values, values, min(values), max(values), min(values), 1000, 50)
+    run = Run(values, values, min(values), 1000)
     return Row(name, group, "what it is", Guide("cached", 5, 10), runs=(run, run))
 
 

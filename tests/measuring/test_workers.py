@@ -214,7 +214,7 @@ def row(name: str, *runs: Run, missing: str = "") -> Row:
 
 
 def run(ns: float) -> Run:
-    return Run((ns, ns), (), ns, ns, ns, 10, 2)
+    return Run((ns, ns), (), ns, 10)
 
 
 def test_rows_of_several_processes_are_put_together() -> None:

@@ -135,28 +135,20 @@ def _fits(row: Row, flags: Sequence[bool]) -> bool:
     """
     if not flags or row.elsewhere:
         return False
-    lengths = [(len(run.stretches), run.rounds) for run in row.runs]
-    return all(count and (count == len(flags) or count == rounds) for count, rounds in lengths)
+    return all(run.stretches and len(run.stretches) in (len(flags), run.rounds) for run in row.runs)
 
 
 def _without(row: Row, flags: Sequence[bool]) -> Iterator[Run]:
     for run in row.runs:
-        if not _fits(row, flags):
+        if _fits(row, flags):
+            stretches = _kept(run.stretches, flags)
+            if stretches:
+                values, ratios = _kept(run.values, flags), _kept(run.ratios, flags)
+                yield replace(run, values=values, ratios=ratios, stretches=stretches)
+        elif flags and run.stretches:  # the baseline, at least, is not disturbed in these
+            yield replace(run, ratios=_kept(run.ratios, flags))
+        else:
             yield run
-            continue
-        stretches = _kept(run.stretches, flags)
-        if stretches:
-            rounds = list(chain(*stretches))
-            spread = Spread.of(rounds)
-            yield replace(
-                run,
-                values=_kept(run.values, flags),
-                ratios=_kept(run.ratios, flags),
-                stretches=stretches,
-                low=spread.low,
-                high=spread.high,
-                rounds=len(rounds),
-            )
 
 
 def _kept(values: tuple[T, ...], flags: Sequence[bool]) -> tuple[T, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from math import nan
 from statistics import median
 
@@ -33,19 +34,24 @@ class Run:
     """What one process measured of one row.
 
     ``values`` are medians of successive stretches of rounds, ``ratios`` the same of what is left
-    when each round is divided by the baseline's; ``low`` and ``high`` are the quartiles of the
-    rounds. ``stretches`` are the rounds of each; there are none of what was timed call by call, and
-    not along with the other rows.
+    when each round is divided by the baseline's. ``stretches`` are the rounds of each; there are
+    none of what was timed call by call, and not along with the other rows.
     """
 
     values: tuple[float, ...]
     ratios: tuple[float, ...]
-    low: float
-    high: float
     minimum: float
     loops: int
-    rounds: int
     stretches: tuple[tuple[float, ...], ...] = ()
+
+    @property
+    def ns(self) -> tuple[float, ...]:
+        """Per round, or per call."""
+        return tuple(chain(*self.stretches)) or self.values
+
+    @property
+    def rounds(self) -> int:
+        return len(self.ns)
 
 
 @dataclass(frozen=True)
@@ -62,17 +68,12 @@ class Row:
 
     @cached_property
     def spread(self) -> Spread:
-        """Median over all stretches that count; quartiles of their rounds, averaged over processes.
-
-        One that was stopped early counts for as many rounds as it had.
-        """
+        """The median of the stretches that count, and the quartiles of their rounds."""
         if not self.runs:
             return Spread(nan, nan, nan)
         middle = Spread.of(value for run in self.runs for value in run.values).median
-        rounds = sum(run.rounds for run in self.runs)
-        low = sum(run.low * run.rounds for run in self.runs) / rounds
-        high = sum(run.high * run.rounds for run in self.runs) / rounds
-        return Spread(middle, min(low, middle), max(high, middle))
+        rounds = Spread.of(ns for run in self.runs for ns in run.ns)
+        return Spread(middle, min(rounds.low, middle), max(rounds.high, middle))
 
     @cached_property
     def minimum(self) -> float:
@@ -147,17 +148,13 @@ def run_of(timing: Timing, measurement: Measurement, baseline: str | None = None
     return Run(
         tuple(map(median, timing.stretches)),
         ratios,
-        timing.spread.low,
-        timing.spread.high,
         timing.minimum,
         timing.loops,
-        len(timing.ns),
         timing.stretches,
     )
 
 
 def few(times: Sequence[float]) -> Run:
     """The part of one process that measured calls one by one, since each takes long."""
-    spread = Spread.of(times)
     values = tuple(map(float, times))
-    return Run(values, (), spread.low, spread.high, min(values), 1, len(values))
+    return Run(values, (), min(values), 1)
