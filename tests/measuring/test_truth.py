@@ -20,8 +20,8 @@ RELATIVE, ABSOLUTE_NS = 0.05, 0.3
 SAME = 0.02
 LOOP_NS = 2.5
 COSTS = (0.3, 1.0, 10.0, 100.0, 1_000.0, 1e5, 1e6)
-# What a round of all of these takes: the last one is longer than a slice, and takes about as long as
-# what is still warmed up, so half of its turns are.
+# What a round of all of these takes. The last one is longer than a slice, and takes about as long
+# as what is still warmed up, so half of its turns are.
 ROUND_NS = 8 * SLICE_NS + 1.5e6
 
 
