@@ -68,14 +68,13 @@ class Quiet:
             f"once took up to {self.most:.1f} times as long). Medians, quartiles and ratios are of "
             "the others"
         )
-        if self.disturbed:
-            which = ", ".join(self.disturbed)
-            if len(self.disturbed) > NAMED:
-                which = (
-                    f"{len(self.disturbed)} rows that other processes take part in, or for which"
-                )
-                which += " too little would be left"
-            told += f"; not so: {which}"
+        if len(self.disturbed) > NAMED:
+            told += (
+                f"; not so: {len(self.disturbed)} rows that other processes take part in, or of "
+            )
+            told += "which too little would be left"
+        elif self.disturbed:
+            told += f"; not so: {', '.join(self.disturbed)}"
         if self.left_out > (1 - LITTLE) * self.stretches:
             told += ". That is little: run it again when nothing else runs"
         return [f"{told}."]
