@@ -71,8 +71,8 @@ class Quiet:
         if len(self.disturbed) > NAMED:
             told += (
                 f"; not so: {len(self.disturbed)} rows that other processes take part in, or of "
+                "which too little would be left"
             )
-            told += "which too little would be left"
         elif self.disturbed:
             told += f"; not so: {', '.join(self.disturbed)}"
         if self.left_out > (1 - LITTLE) * self.stretches:
