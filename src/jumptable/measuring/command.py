@@ -20,7 +20,7 @@ from .workers import Crew, merged
 
 __all__ = ["chosen", "finish", "json_text", "measured", "notes", "older", "run"]
 
-# One process in twenty has its code or its data in an unlucky place, and takes a quarter longer.
+# In single processes, single rows have code or data in an unlucky place, and take a fifth longer.
 PROCESSES, ROUNDS, QUICK_ROUNDS = 5, 900, 300
 # Status: something is slower than the threshold allows.
 SLOWER = 1
